@@ -1,0 +1,132 @@
+"""Analysis: what a call means for the sale, each statement with the turns it rests on; plain values in and out."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Intent = Literal["INTERESTED", "NOT_INTERESTED", "NEUTRAL", "NOT_QUALIFIED", "NOT_AVAILABLE"]
+QualityStatus = Literal["Done", "Partially Done", "Needs Improvement", "Not Applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The conversation by its voice activity; seconds and shares, None where there is nothing to measure.
+
+    Attributes:
+        agent_talk_seconds: Time in which the agent speaks.
+        customer_talk_seconds: Time in which the customer speaks.
+        talk_ratio: The agent's share of all talk time, 0 to 1.
+        longest_monologue_seconds: The longest stretch in which the agent holds the floor.
+        agent_interruptions: Times the agent starts while the customer speaks and goes on.
+        customer_interruptions: The other way round.
+        silence_seconds: Time in which nobody speaks.
+        response_latency_seconds: Median gap before the agent answers the customer.
+    """
+
+    agent_talk_seconds: float
+    customer_talk_seconds: float
+    talk_ratio: float | None
+    longest_monologue_seconds: float
+    agent_interruptions: int
+    customer_interruptions: int
+    silence_seconds: float
+    response_latency_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A part of the call: its name, what was said in it, and the turns it rests on."""
+
+    chapter_name: str
+    chapter_summary: str
+    turns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence about the call and the turns it rests on."""
+
+    text: str
+    turns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bant:
+    """Needs and objections; a field is None where the call did not come to it."""
+
+    needs: Statement | None = None
+    objection: Statement | None = None
+    concern_categories: Statement | None = None
+    objection_handling: Statement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Qualification:
+    """A qualification topic that came up, what was answered, and the turns it rests on."""
+
+    label: str
+    answer: str
+    turns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityScore:
+    """One parameter of the scorecard, judged.
+
+    Attributes:
+        parameter_name: As configured.
+        justification: Why this score, or why it was not assessed.
+        suggestion: What to do better; None where there is nothing to say.
+        inference_score: 0 to `parameter_score`; None where the parameter was not assessed or does not apply.
+        parameter_score: The most that can be reached.
+        status: Derived from the two scores.
+        is_fatal: Whether the parameter is critical.
+        turns: The turns it rests on.
+    """
+
+    parameter_name: str
+    justification: str
+    suggestion: str | None
+    inference_score: int | None
+    parameter_score: int
+    status: QualityStatus
+    is_fatal: bool
+    turns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What one call means; every field may be None or empty, and is then not assessed or not discussed.
+
+    Attributes:
+        engine: `rules` or `llm`.
+        version: The version of the rules, or of the prompt.
+        model: The language model that answered, for `llm`.
+        draft: True where the words of the transcript could not be relied on, so that only the acoustics were judged.
+        intent: The customer's buying intent.
+        intent_score: 0 to 100, the propensity to buy, computed by us from checked evidence.
+        intent_justification: Why, in a sentence or two.
+        intent_turns: The turns that the intent rests on.
+        summary: Chapters in the order of the call.
+        bant: Needs, objection, concern, handling.
+        qualification: Only topics that came up.
+        quality: One entry per parameter of the scorecard.
+        quality_score: 0 to 100 over all parameters that apply; None where none was assessed.
+        metrics: The conversation by its voice activity.
+        notes: Sentences on what was left out and why (a draft transcript, a fallback, a partial recording).
+    """
+
+    engine: str
+    version: str
+    model: str | None
+    draft: bool
+    intent: Intent | None
+    intent_score: int | None
+    intent_justification: str | None
+    intent_turns: tuple[int, ...]
+    summary: tuple[Chapter, ...]
+    bant: Bant
+    qualification: tuple[Qualification, ...]
+    quality: tuple[QualityScore, ...]
+    quality_score: int | None
+    metrics: Metrics
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,5 @@
+"""Every command; thin."""
+
+
+def main() -> None:
+    """Run the command line."""

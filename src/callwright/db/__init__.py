@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, explicit transactions, the schema and the embedded server."""
