@@ -4,7 +4,55 @@ from dataclasses import dataclass
 from typing import Literal
 
 Intent = Literal["INTERESTED", "NOT_INTERESTED", "NEUTRAL", "NOT_QUALIFIED", "NOT_AVAILABLE"]
+Speaker = Literal["agent", "customer"]
 QualityStatus = Literal["Done", "Partially Done", "Needs Improvement", "Not Applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One turn of the conversation that is to be analysed.
+
+    Attributes:
+        id: Its number in the transcript; what evidence refers to.
+        speaker: Who speaks.
+        start: Seconds from the start of the recording.
+        end: Seconds from the start of the recording.
+        text: What was said.
+    """
+
+    id: int
+    speaker: Speaker
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A stretch of voice activity of one speaker, in seconds from the start of the recording."""
+
+    speaker: Speaker
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What an engine analyses.
+
+    Attributes:
+        turns: What was said, in order of start; ids are unique.
+        speech: Voice activity per speaker, in any order.
+        seconds: Duration of the recording.
+        draft: True where the words must not be relied on.
+        language: BCP 47 tag, where known.
+    """
+
+    turns: tuple[Line, ...]
+    speech: tuple[Talk, ...]
+    seconds: float
+    draft: bool = False
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
