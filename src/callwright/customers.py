@@ -1,0 +1,135 @@
+"""Customers and agents of a subtenant, and every disposition a customer was ever in."""
+
+from callwright.db import Connection
+from callwright.errors import NotFound
+from callwright.partners import Scope
+
+HISTORY_ROWS = 1000
+"""The most entries of a history that one answer carries, the newest first."""
+
+UPSERT_AGENTS = """
+    INSERT INTO agents AS kept (partner_id, subtenant_no, agent_id, name, email)
+    SELECT $1, $2, given.agent_id, given.name, given.email
+    FROM (
+        SELECT agent_id,
+               (array_agg(agent_name ORDER BY ord DESC) FILTER (WHERE agent_name IS NOT NULL))[1] AS name,
+               (array_agg(agent_email ORDER BY ord DESC) FILTER (WHERE agent_email IS NOT NULL))[1] AS email
+        FROM accepted GROUP BY agent_id
+    ) AS given
+    LEFT JOIN agents AS known
+        ON known.partner_id = $1 AND known.subtenant_no = $2 AND known.agent_id = given.agent_id
+    WHERE known.agent_id IS NULL
+       OR coalesce(given.name, known.name) IS DISTINCT FROM known.name
+       OR coalesce(given.email, known.email) IS DISTINCT FROM known.email
+    ORDER BY given.agent_id
+    ON CONFLICT (partner_id, subtenant_no, agent_id) DO UPDATE
+        SET name = coalesce(excluded.name, kept.name), email = coalesce(excluded.email, kept.email)
+"""
+"""The part of the ingest statement that brings agents in; one that does not change is neither written nor locked."""
+
+UPSERT_CUSTOMERS = """
+    INSERT INTO customers AS kept
+        (partner_id, subtenant_no, customer_id, name, email, disposition_status, disposition_effective_at)
+    SELECT $1, $2, given.customer_id, given.name, given.email, given.status, given.effective_at
+    FROM (
+        SELECT customer_id,
+               (array_agg(customer_name ORDER BY ord DESC) FILTER (WHERE customer_name IS NOT NULL))[1] AS name,
+               (array_agg(customer_email ORDER BY ord DESC) FILTER (WHERE customer_email IS NOT NULL))[1] AS email,
+               (array_agg(disposition_status ORDER BY end_time DESC, ord DESC)
+                   FILTER (WHERE disposition_status IS NOT NULL))[1] AS status,
+               max(end_time) FILTER (WHERE disposition_status IS NOT NULL) AS effective_at
+        FROM accepted GROUP BY customer_id
+    ) AS given
+    LEFT JOIN customers AS known
+        ON known.partner_id = $1 AND known.subtenant_no = $2 AND known.customer_id = given.customer_id
+    WHERE known.customer_id IS NULL
+       OR coalesce(given.name, known.name) IS DISTINCT FROM known.name
+       OR coalesce(given.email, known.email) IS DISTINCT FROM known.email
+       OR given.effective_at >= coalesce(known.disposition_effective_at, '-infinity')
+    ORDER BY given.customer_id
+    ON CONFLICT (partner_id, subtenant_no, customer_id) DO UPDATE
+        SET name = coalesce(excluded.name, kept.name),
+            email = coalesce(excluded.email, kept.email),
+            disposition_status =
+                CASE WHEN excluded.disposition_effective_at >= coalesce(kept.disposition_effective_at, '-infinity')
+                     THEN excluded.disposition_status ELSE kept.disposition_status END,
+            disposition_effective_at = greatest(kept.disposition_effective_at, excluded.disposition_effective_at)
+"""
+"""The part of the ingest statement that brings customers in; a status never overwrites one that took effect later."""
+
+RECORD_DISPOSITIONS = """
+    INSERT INTO dispositions (partner_id, subtenant_no, customer_id, status, effective_at, source, call_id)
+    SELECT $1, $2, customer_id, disposition_status, end_time, 'call', call_id
+    FROM accepted WHERE disposition_status IS NOT NULL
+    ORDER BY end_time, ord
+"""
+"""The part of the ingest statement that keeps what each call says of its customer's disposition."""
+
+
+async def set_disposition(connection: Connection, scope: Scope, customer_id: str, status: str | None) -> None:
+    """Put a customer into a disposition from now on.
+
+    It takes effect after whatever is recorded so far, even after a call whose end time lies ahead of our clock, so that
+    every reader sees it at once.
+
+    Args:
+        connection: On which the statement is its own transaction.
+        scope: Whose customer it is.
+        customer_id: The partner's own id.
+        status: The new status; None leaves it as it is.
+
+    Raises:
+        NotFound: No call of this tenant and subtenant has brought the customer in.
+    """
+    found = await connection.fetchval(
+        """
+        WITH changed AS (
+            UPDATE customers
+            SET disposition_status = $4,
+                disposition_effective_at = greatest(clock_timestamp(), disposition_effective_at)
+            WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = $3 AND $4::text IS NOT NULL
+            RETURNING disposition_effective_at
+        ), kept AS (
+            INSERT INTO dispositions (partner_id, subtenant_no, customer_id, status, effective_at, source)
+            SELECT $1, $2, $3, $4, disposition_effective_at, 'api' FROM changed
+        )
+        SELECT 1 FROM customers WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = $3
+        """,
+        scope.partner_id,
+        scope.subtenant_no,
+        customer_id,
+        status,
+    )
+    if found is None:
+        raise NotFound("Customer not found")
+
+
+async def read_customer(connection: Connection, scope: Scope, customer_id: str) -> dict[str, object]:
+    """Read a customer and the history of its dispositions, the newest first.
+
+    Raises:
+        NotFound: No call of this tenant and subtenant has brought the customer in.
+    """
+    customer = await connection.fetchrow(
+        """
+        SELECT customer_id AS id, name, email, disposition_status FROM customers
+        WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = $3
+        """,
+        scope.partner_id,
+        scope.subtenant_no,
+        customer_id,
+    )
+    if customer is None:
+        raise NotFound("Customer not found")
+    history = await connection.fetch(
+        """
+        SELECT status, effective_at, recorded_at, source, call_id FROM dispositions
+        WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = $3
+        ORDER BY effective_at DESC, disposition_no DESC LIMIT $4
+        """,
+        scope.partner_id,
+        scope.subtenant_no,
+        customer_id,
+        HISTORY_ROWS,
+    )
+    return {**customer, "disposition_history": [dict(entry) for entry in history]}

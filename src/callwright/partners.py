@@ -1,0 +1,349 @@
+"""Partners: their credentials, the tenants they act for, their settings and their share of requests."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from callwright.db import Connection
+from callwright.errors import Forbidden, SetupError
+from callwright.sealing import Sealer
+
+KEY_PREFIX = "cw_live_"
+SECRET_PREFIX = "cws_live_"  # noqa: S105
+CHECKSUM_CHARACTERS = 6
+WINDOW = timedelta(minutes=1)
+NAME_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A telephony or CRM vendor; `rate_limit` is None where the house's setting holds."""
+
+    partner_id: int
+    name: str
+    api_key: str
+    auto_provision: bool
+    rate_limit: int | None
+    agent_channel: int
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A partner and the hashes of its secrets that are live now."""
+
+    partner: Partner
+    secret_hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose data a request or a job may touch."""
+
+    partner_id: int
+    subtenant_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant and subtenant that a partner acts for."""
+
+    tenant_id: str
+    subtenant_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewPartner:
+    """What is shown once, when a partner is added."""
+
+    partner_id: int
+    api_key: str
+    api_secret: str
+    webhook_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Whether a request was within the limit, how many are left, and the seconds until one more is free."""
+
+    allowed: bool
+    remaining: int
+    wait_seconds: float
+
+
+def _checksum(random_part: str) -> str:
+    value = binascii.crc32(random_part.encode())
+    return base64.b32encode(value.to_bytes(4)).decode().lower()[:CHECKSUM_CHARACTERS]
+
+
+def make_api_secret() -> str:
+    """Make an API secret: 256 random bits and a checksum, so that a mistyped or leaked one is told offline."""
+    random_part = secrets.token_hex(32)
+    return f"{SECRET_PREFIX}{random_part}{_checksum(random_part)}"
+
+
+def make_webhook_secret() -> str:
+    """Make a signing secret in the form of Standard Webhooks: `whsec_` and base64 of 32 bytes."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def secret_hash(api_secret: str) -> bytes:
+    """Hash a secret for keeping; 256 random bits need no slow hash."""
+    return hashlib.sha256(api_secret.encode("utf-8", "surrogatepass")).digest()
+
+
+_NOBODY = (secret_hash(make_api_secret()), secret_hash(make_api_secret()))
+
+
+def verify(login: Login | None, api_secret: str) -> Partner:
+    """Check a secret; an unknown key, a revoked one and a wrong secret take the same work and the same answer.
+
+    Raises:
+        Forbidden: There is no such login, or the secret is not one of its live ones.
+    """
+    given = secret_hash(api_secret)
+    known = (login.secret_hashes if login else ()) + _NOBODY
+    matches = [hmac.compare_digest(given, expected) for expected in known[: len(_NOBODY)]]
+    if login is None or not any(matches[: len(login.secret_hashes)]):
+        raise Forbidden
+    return login.partner
+
+
+_PARTNER_COLUMNS = "partner_id, name, api_key, auto_provision, rate_limit, agent_channel, created_at, revoked_at"
+
+
+async def find_login(connection: Connection, api_key: str) -> Login | None:
+    """Find a partner that is not revoked by its key, with the hashes of at most two live secrets."""
+    if "\0" in api_key:
+        return None
+    row = await connection.fetchrow(
+        f"""
+        SELECT {_PARTNER_COLUMNS}, ARRAY(
+            SELECT hash FROM partner_secrets s
+            WHERE s.partner_id = p.partner_id AND kind = 'api' AND (expires_at IS NULL OR expires_at > now())
+            ORDER BY secret_no DESC LIMIT 2
+        ) AS hashes
+        FROM partners p WHERE api_key = $1 AND revoked_at IS NULL
+        """,  # noqa: S608
+        api_key,
+    )
+    if row is None:
+        return None
+    *values, hashes = row.values()
+    return Login(Partner(*values), tuple(hashes))
+
+
+async def scope_of(connection: Connection, partner: Partner, tenant_id: str, subtenant_id: str) -> Scope:
+    """Find the tenant and subtenant that a partner names, or bring it in where the partner may.
+
+    Raises:
+        Forbidden: The partner may not act for it.
+    """
+    find = """
+        SELECT subtenant_no FROM subtenants WHERE partner_id = $1 AND tenant_id = $2 AND subtenant_id = $3
+    """
+    if "\0" in tenant_id + subtenant_id or max(len(tenant_id), len(subtenant_id)) > 255:
+        raise Forbidden
+    number = await connection.fetchval(find, partner.partner_id, tenant_id, subtenant_id)
+    if number is None:
+        if not partner.auto_provision:
+            raise Forbidden
+        await add_tenant(connection, partner.partner_id, tenant_id, subtenant_id)
+        number = await connection.fetchval(find, partner.partner_id, tenant_id, subtenant_id)
+    return Scope(partner.partner_id, number)
+
+
+async def take_request(connection: Connection, bucket: str, most: int, *, take: bool = True) -> Allowance:
+    """Take one request from a bucket: a moving window of a minute, exact over all processes.
+
+    Args:
+        connection: On which each statement is its own transaction.
+        bucket: Whose requests are counted, as `partner:7`.
+        most: Requests allowed in any minute.
+        take: Whether to count this one, or only to look.
+    """
+    row = await connection.fetchrow("SELECT * FROM take_request($1, $2, $3, $4)", bucket, most, WINDOW, take)
+    assert row is not None
+    return Allowance(*row.values())
+
+
+async def add_partner(connection: Connection, name: str, *, sealer: Sealer, auto_provision: bool = False) -> NewPartner:
+    """Add a partner with a key, an API secret and a webhook secret.
+
+    Args:
+        connection: With a transaction open.
+        name: What the operator calls it.
+        sealer: Seals the webhook secret.
+        auto_provision: Whether it brings new tenants in by using them.
+
+    Raises:
+        SetupError: The name is taken, blank or too long.
+    """
+    if not name.strip() or len(name) > NAME_CHARACTERS or not name.isprintable():
+        raise SetupError(f"A partner's name has 1 to {NAME_CHARACTERS} printable characters", "Choose another name")
+    api_key = KEY_PREFIX + secrets.token_hex(10)
+    try:
+        partner_id = await connection.fetchval(
+            "INSERT INTO partners (name, api_key, auto_provision) VALUES ($1, $2, $3) RETURNING partner_id",
+            name,
+            api_key,
+            auto_provision,
+        )
+    except asyncpg.UniqueViolationError:
+        raise SetupError(f"There is a partner {name!r} already", "See: callwright partner list") from None
+    api_secret = await rotate_api_secret(connection, partner_id, overlap_seconds=0)
+    webhook_secret = await rotate_webhook_secret(connection, partner_id, sealer=sealer, overlap_seconds=0)
+    return NewPartner(partner_id, api_key, api_secret, webhook_secret)
+
+
+async def list_partners(connection: Connection) -> list[Partner]:
+    """List every partner, by name."""
+    rows = await connection.fetch(f"SELECT {_PARTNER_COLUMNS} FROM partners ORDER BY name")  # noqa: S608
+    return [Partner(*row.values()) for row in rows]
+
+
+async def get_partner(connection: Connection, name: str) -> Partner:
+    """Find a partner by its name.
+
+    Raises:
+        SetupError: There is none.
+    """
+    row = await connection.fetchrow(f"SELECT {_PARTNER_COLUMNS} FROM partners WHERE name = $1", name)  # noqa: S608
+    if row is None:
+        raise SetupError(f"There is no partner {name!r}", "See: callwright partner list")
+    return Partner(*row.values())
+
+
+async def get_partner_by_id(connection: Connection, partner_id: int) -> Partner:
+    """Find a partner by its number, which a job carries."""
+    row = await connection.fetchrow(
+        f"SELECT {_PARTNER_COLUMNS} FROM partners WHERE partner_id = $1",  # noqa: S608
+        partner_id,
+    )
+    assert row is not None, "partners are never deleted"
+    return Partner(*row.values())
+
+
+async def _expire_secrets(connection: Connection, partner_id: int, kind: str, overlap_seconds: float) -> None:
+    """End the live secrets: the newest after the overlap, any older at once, so that two are live at most."""
+    await connection.execute(
+        """
+        UPDATE partner_secrets SET expires_at = CASE
+            WHEN secret_no = (SELECT max(secret_no) FROM partner_secrets WHERE partner_id = $1 AND kind = $2)
+            THEN now() + $3::interval ELSE now() END
+        WHERE partner_id = $1 AND kind = $2 AND (expires_at IS NULL OR expires_at > now())
+        """,
+        partner_id,
+        kind,
+        timedelta(seconds=overlap_seconds),
+    )
+
+
+async def rotate_api_secret(connection: Connection, partner_id: int, *, overlap_seconds: float) -> str:
+    """Make a new API secret; the one before stays live for the overlap.
+
+    Returns:
+        The secret, which is kept nowhere.
+    """
+    await _expire_secrets(connection, partner_id, "api", overlap_seconds)
+    api_secret = make_api_secret()
+    await connection.execute(
+        "INSERT INTO partner_secrets (partner_id, kind, hash) VALUES ($1, 'api', $2)",
+        partner_id,
+        secret_hash(api_secret),
+    )
+    return api_secret
+
+
+async def rotate_webhook_secret(
+    connection: Connection, partner_id: int, *, sealer: Sealer, overlap_seconds: float
+) -> str:
+    """Make a new signing secret; callbacks are signed with the one before as well for the overlap."""
+    await _expire_secrets(connection, partner_id, "webhook", overlap_seconds)
+    webhook_secret = make_webhook_secret()
+    await connection.execute(
+        "INSERT INTO partner_secrets (partner_id, kind, sealed) VALUES ($1, 'webhook', $2)",
+        partner_id,
+        sealer.seal(webhook_secret),
+    )
+    return webhook_secret
+
+
+async def webhook_secrets(connection: Connection, partner_id: int, sealer: Sealer) -> list[str]:
+    """The signing secrets that are live now, the newest first."""
+    rows = await connection.fetch(
+        """
+        SELECT sealed FROM partner_secrets
+        WHERE partner_id = $1 AND kind = 'webhook' AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY secret_no DESC
+        """,
+        partner_id,
+    )
+    return [sealer.open(row["sealed"]) for row in rows]
+
+
+async def any_sealed_secret(connection: Connection) -> bytes | None:
+    """The newest sealed secret of any partner, to check a secret key against."""
+    sealed: bytes | None = await connection.fetchval(
+        "SELECT sealed FROM partner_secrets WHERE kind = 'webhook' ORDER BY secret_no DESC LIMIT 1"
+    )
+    return sealed
+
+
+async def revoke_partner(connection: Connection, partner_id: int) -> None:
+    """Refuse the partner's key from now on; its data stays."""
+    await connection.execute(
+        "UPDATE partners SET revoked_at = now() WHERE partner_id = $1 AND revoked_at IS NULL", partner_id
+    )
+
+
+async def set_partner(
+    connection: Connection,
+    partner_id: int,
+    *,
+    auto_provision: bool | None = None,
+    rate_limit: int | None = None,
+    agent_channel: int | None = None,
+) -> None:
+    """Change a partner's settings; what is None stays as it is."""
+    await connection.execute(
+        """
+        UPDATE partners SET auto_provision = coalesce($2, auto_provision), rate_limit = coalesce($3, rate_limit),
+            agent_channel = coalesce($4, agent_channel)
+        WHERE partner_id = $1
+        """,
+        partner_id,
+        auto_provision,
+        rate_limit,
+        agent_channel,
+    )
+
+
+async def add_tenant(connection: Connection, partner_id: int, tenant_id: str, subtenant_id: str) -> None:
+    """Let a partner act for a tenant and subtenant; nothing happens where it does already."""
+    await connection.execute(
+        "INSERT INTO subtenants (partner_id, tenant_id, subtenant_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        partner_id,
+        tenant_id,
+        subtenant_id,
+    )
+
+
+async def list_tenants(connection: Connection, partner_id: int) -> list[Tenant]:
+    """List the tenants and subtenants that a partner acts for."""
+    rows = await connection.fetch(
+        """
+        SELECT tenant_id, subtenant_id, created_at FROM subtenants WHERE partner_id = $1
+        ORDER BY tenant_id, subtenant_id
+        """,
+        partner_id,
+    )
+    return [Tenant(*row.values()) for row in rows]
