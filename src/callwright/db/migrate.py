@@ -1,0 +1,141 @@
+"""The schema's migrations: applied in order, once, each in its own transaction."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+
+import asyncpg
+
+from callwright.db import Connection
+from callwright.errors import SetupError
+
+LOCK = 0x63616C6C  # "call": any number does, as long as every release of Callwright uses the same
+OLDEST_SERVER = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One page of `db/migrations`, as `0001_partners.sql`."""
+
+    version: int
+    name: str
+    sql: str
+    sha256: str
+
+
+def migrations() -> list[Migration]:
+    """Every migration that this release knows, in order."""
+    pages = sorted(
+        (p for p in files("callwright.db").joinpath("migrations").iterdir() if p.name.endswith(".sql")),
+        key=lambda p: p.name,
+    )
+    known = []
+    for page in pages:
+        version, name = page.name.removesuffix(".sql").split("_", 1)
+        body = page.read_bytes()
+        known.append(Migration(int(version), name, body.decode(), hashlib.sha256(body).hexdigest()))
+    return known
+
+
+async def migrate(connection: Connection) -> list[str]:
+    """Bring the schema up to date; safe to call from many processes at once.
+
+    The queue's tables are its own: call `queue.install` afterwards.
+
+    Args:
+        connection: A connection with no transaction open, of a role that may create tables.
+
+    Returns:
+        The migrations that were applied now, as `0001_partners`.
+
+    Raises:
+        SetupError: The server is too old, an applied migration was altered, the role may not create tables, or the
+            tables stayed locked.
+    """
+    server = connection.get_server_version()
+    if server.major < OLDEST_SERVER:
+        raise SetupError(
+            f"PostgreSQL {server.major} is too old",
+            f"Use PostgreSQL {OLDEST_SERVER} or newer in CALLWRIGHT_DATABASE_URL",
+        )
+    with _faults_explained():
+        return [_label(m) for m in migrations() if await _apply(connection, m)]
+
+
+async def pending(connection: Connection) -> list[str]:
+    """The migrations that the database does not have yet, as `0001_partners`.
+
+    Raises:
+        SetupError: An applied migration was altered.
+    """
+    applied = await _applied(connection)
+    for migration in migrations():
+        _refuse_altered(migration, applied.get(migration.version))
+    return [_label(m) for m in migrations() if m.version not in applied]
+
+
+async def _apply(connection: Connection, migration: Migration) -> bool:
+    async with connection.transaction():
+        await connection.execute("SET LOCAL lock_timeout = '60s'")
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        before = (await _applied(connection)).get(migration.version)
+        if before is not None:
+            _refuse_altered(migration, before)
+            return False
+        # Behind a lock that we wait for, everybody else's queries queue up: rather fail and try again.
+        await connection.execute("SET LOCAL lock_timeout = '5s'")
+        await connection.execute(
+            """
+            CREATE TABLE IF NOT EXISTS schema_migrations (
+                version    integer PRIMARY KEY,
+                name       text NOT NULL,
+                sha256     text NOT NULL,
+                applied_at timestamptz NOT NULL DEFAULT now()
+            )
+            """
+        )
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
+            migration.version,
+            migration.name,
+            migration.sha256,
+        )
+        return True
+
+
+async def _applied(connection: Connection) -> dict[int, str]:
+    if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
+        return {}
+    rows = await connection.fetch("SELECT version, sha256 FROM schema_migrations")
+    return {row["version"]: row["sha256"] for row in rows}
+
+
+def _refuse_altered(migration: Migration, sha256: str | None) -> None:
+    if sha256 not in (None, migration.sha256):
+        raise SetupError(
+            f"The migration {_label(migration)} is not the one that this database was made with",
+            "Restore that file; a change of the schema goes into a new migration",
+        )
+
+
+def _label(migration: Migration) -> str:
+    return f"{migration.version:04}_{migration.name}"
+
+
+@contextmanager
+def _faults_explained() -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.LockNotAvailableError as error:
+        raise SetupError(
+            "The tables are locked by another session, so the migration was given up",
+            "Run `callwright migrate` again; `SELECT * FROM pg_stat_activity` shows who holds them",
+        ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SetupError(
+            f"The database role may not create the tables: {error}",
+            "Make it the owner of the database, or GRANT CREATE ON SCHEMA public to it",
+        ) from error

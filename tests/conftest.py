@@ -1,0 +1,102 @@
+"""What tests share: one PostgreSQL server for the session, a fresh database for each test that asks."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from callwright import queue
+from callwright.db import Pool, open_pool
+from callwright.db.embedded import EmbeddedPostgres
+from callwright.db.migrate import migrate
+
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server to make databases on: CALLWRIGHT_TEST_DATABASE_URL's, else an embedded one for this session."""
+    if url := os.environ.get("CALLWRIGHT_TEST_DATABASE_URL"):
+        yield url
+        return
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("server"), configuration=FAST)
+    with asyncio.Runner() as runner:  # in the main thread, whose end is the server's
+        yield runner.run(server.start())
+        runner.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def names() -> Iterator[str]:
+    """What the databases of this session's are called: parallel workers and sessions share a server."""
+    return iter(lambda: f"test_{os.getpid()}_{os.urandom(4).hex()}", "")
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str, names: Iterator[str]) -> Iterator[str]:
+    """The name of a database with the schema, to copy."""
+    name = next(names)
+
+    async def make() -> None:
+        await administer(server_url, f"CREATE DATABASE {name}")
+        connection = await asyncpg.connect(of_database(server_url, name))
+        await migrate(connection)
+        await queue.install(connection)
+        await connection.close()
+
+    with asyncio.Runner() as runner:
+        runner.run(make())
+        yield name
+        runner.run(administer(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def empty_database_url(server_url: str, names: Iterator[str]) -> AsyncIterator[str]:
+    """A database of this test's own with nothing in it."""
+    name = next(names)
+    await administer(server_url, f"CREATE DATABASE {name}")
+    yield of_database(server_url, name)
+    await administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str, names: Iterator[str]) -> AsyncIterator[str]:
+    """A database of this test's own with the schema and the queue's tables."""
+    name = next(names)
+    await administer(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield of_database(server_url, name)
+    await administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool on `database_url`."""
+    opened = await open_pool(database_url, size=10, name="tests")
+    yield opened
+    opened.terminate()
+
+
+@pytest.fixture(scope="session")
+def shared_audio() -> Path:
+    """The folder of real recordings beside the repository; skips where it is absent."""
+    folder = Path(__file__).parents[2] / "shared" / "audio"
+    if not folder.is_dir():
+        pytest.skip("no real recordings beside the repository")
+    return folder
+
+
+async def administer(server_url: str, statement: str) -> None:
+    """Run one statement that cannot run in a transaction."""
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def of_database(server_url: str, name: str) -> str:
+    """The address of another database on the same server."""
+    return urlsplit(server_url)._replace(path=f"/{name}").geturl()
