@@ -8,6 +8,7 @@ CREATE TABLE callbacks (
     body            bytea NOT NULL,
     state           text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'undelivered')),
     attempts        smallint NOT NULL DEFAULT 0,
+    allowed         smallint NOT NULL,  -- grows when it is sent again, so that every try keeps its number
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
     created_at      timestamptz NOT NULL DEFAULT now(),
     ended_at        timestamptz,

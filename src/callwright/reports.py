@@ -1,0 +1,135 @@
+"""Read-only questions, across the tables, for the API, the dashboards and the CLI."""
+
+from uuid import UUID
+
+import orjson
+
+from callwright import results
+from callwright.analysis.fields import callback_fields, evidence_fields
+from callwright.db import Connection
+from callwright.errors import NotFound
+from callwright.partners import Scope
+
+_CALL = """
+    SELECT c.call_id, c.batch_id, c.state, c.callback_state, c.failure_code, c.failure_message, c.start_time,
+        c.end_time, c.received_at, c.changed_at, c.ended_at, c.agent_id, c.customer_id, c.contact_number,
+        c.industry, c.function, c.metadata::text AS metadata, c.custom_fields,
+        r.call_id IS NOT NULL AS has_recording, r.size, r.container, r.codec, r.sample_rate, r.channels, r.seconds,
+        r.declared_seconds
+    FROM calls c
+    LEFT JOIN recordings r ON r.partner_id = c.partner_id AND r.call_id = c.call_id
+    WHERE c.partner_id = $1 AND c.call_id = $2 AND c.subtenant_no = $3
+"""
+
+
+async def read_call(connection: Connection, scope: Scope, call_id: str) -> dict[str, object]:
+    """Read a call in the words of section 7 of the contract.
+
+    Raises:
+        NotFound: The subtenant has no such call.
+    """
+    row = await connection.fetchrow(_CALL, scope.partner_id, call_id, scope.subtenant_no)
+    if row is None:
+        raise NotFound("Call not found")
+    transcript = await results.read_transcript(connection, scope.partner_id, call_id)
+    analysis = await results.read_analysis(connection, scope.partner_id, call_id)
+    failure = {"code": row["failure_code"], "message": row["failure_message"]} if row["failure_code"] else None
+    recording = None
+    if row["has_recording"]:
+        spoken_of = (row["end_time"] - row["start_time"]).total_seconds()
+        recording = {
+            "duration": row["seconds"],
+            "channels": row["channels"],
+            "sample_rate": row["sample_rate"],
+            "codec": row["codec"],
+            "container": row["container"],
+            "size": row["size"],
+            "declared_duration": row["declared_seconds"],
+            "call_duration": spoken_of,
+        }
+    return {
+        "id": row["call_id"],
+        "status": row["state"],
+        "failure": failure,
+        "callback_status": row["callback_state"],
+        "batch_id": str(row["batch_id"]),
+        "start_time": row["start_time"],
+        "end_time": row["end_time"],
+        "received_at": row["received_at"],
+        "changed_at": row["changed_at"],
+        "ended_at": row["ended_at"],
+        "contact_number": row["contact_number"],
+        "agent_id": row["agent_id"],
+        "customer_id": row["customer_id"],
+        "industry": row["industry"],
+        "function": row["function"],
+        "metadata": orjson.Fragment(row["metadata"] or "{}"),  # verbatim, whatever numbers it has
+        "custom_fields": row["custom_fields"] or [],
+        "recording": recording,
+        "transcript": None
+        if transcript is None
+        else {
+            "engine": transcript.engine,
+            "model": transcript.model,
+            "language": transcript.language,
+            "quality": transcript.quality,
+            "speakers": transcript.speakers,
+            "coverage": transcript.coverage,
+            "turns": [
+                {
+                    "id": turn.id,
+                    "speaker": turn.speaker,
+                    "start": turn.start,
+                    "end": turn.end,
+                    "text": turn.text,
+                    "confidence": turn.confidence,
+                }
+                for turn in transcript.turns
+            ],
+        },
+        "analysis": None if analysis is None else {**callback_fields(analysis), **evidence_fields(analysis)},
+    }
+
+
+async def read_batch(connection: Connection, scope: Scope, batch_id: str) -> dict[str, object]:
+    """Read a batch and how its calls stand now.
+
+    Raises:
+        NotFound: The subtenant has no such batch, or the id is none.
+    """
+    try:
+        key = UUID(batch_id)
+    except ValueError:
+        raise NotFound("Batch not found") from None
+    rows = await connection.fetch(
+        """
+        SELECT b.received_at, asked.call_id, asked.duplicate, c.state, c.callback_state
+        FROM batches b
+        CROSS JOIN LATERAL unnest(b.call_ids, b.duplicates) WITH ORDINALITY AS asked(call_id, duplicate, ord)
+        LEFT JOIN calls c
+            ON c.partner_id = b.partner_id AND c.call_id = asked.call_id AND c.subtenant_no = b.subtenant_no
+        WHERE b.partner_id = $1 AND b.batch_id = $2 AND b.subtenant_no = $3
+        ORDER BY asked.ord
+        """,
+        scope.partner_id,
+        key,
+        scope.subtenant_no,
+    )
+    if not rows:
+        raise NotFound("Batch not found")
+    duplicates = sum(row["duplicate"] for row in rows)
+    return {
+        "batch_id": str(key),
+        "received_at": rows[0]["received_at"],
+        "accepted": len(rows) - duplicates,
+        "duplicates": duplicates,
+        "calls": [
+            {
+                "id": row["call_id"],
+                "status": "duplicate" if row["duplicate"] else "accepted",
+                "state": row["state"],
+                "callback_status": row["callback_state"],
+            }
+            for row in rows
+        ],
+    }
