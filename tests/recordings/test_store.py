@@ -1,0 +1,140 @@
+"""The store on a folder: durable before it returns, whole or not at all, and never outside its folder."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from callwright.errors import SetupError
+from callwright.recordings.store import BUFFER, Store
+
+KEY = "recordings/7/ab/abcdef"
+
+
+async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+async def emptied(folder: Path) -> bool:
+    """Whether no file is left; the library may take a moment to remove its own."""
+    for _ in range(200):
+        if not files(folder):
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+async def test_what_is_put_is_got(tmp_path: Path, form: str) -> None:
+    store = Store(form.format(tmp_path / "a folder" / "store"))
+    assert await store.put(KEY, chunks(b"ab", b"", b"cde")) == 5
+    await store.get(KEY, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"abcde"
+    assert await store.size(KEY) == 5
+    assert await store.read(KEY, 1, 3) == b"bc"
+    assert await store.read(KEY, 3, 100) == b"de"
+
+
+async def test_a_large_object_passes_in_parts(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    part = os.urandom(BUFFER // 2 + 1)
+    assert await store.put(KEY, chunks(*[part] * 4)) == 4 * len(part)
+    assert (tmp_path / KEY).read_bytes() == part * 4
+
+
+async def test_a_second_put_replaces_the_first(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    await store.put(KEY, chunks(b"first and longer"))
+    await store.put(KEY, chunks(b"second"))
+    assert (tmp_path / KEY).read_bytes() == b"second"
+
+
+@pytest.mark.parametrize("size", [10, 3 * BUFFER])
+async def test_a_source_that_breaks_leaves_nothing(tmp_path: Path, size: int) -> None:
+    async def breaking() -> AsyncIterator[bytes]:
+        yield bytes(size)
+        raise ConnectionError("cut")
+
+    with pytest.raises(ConnectionError, match="cut"):
+        await Store(str(tmp_path)).put(KEY, breaking())
+    assert await emptied(tmp_path)
+
+
+async def test_a_cancelled_put_leaves_nothing(tmp_path: Path) -> None:
+    started = asyncio.Event()
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield bytes(3 * BUFFER)
+        started.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(Store(str(tmp_path)).put(KEY, stuck()))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await emptied(tmp_path)
+
+
+async def test_the_file_and_all_its_folders_are_synced_before_put_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    store = Store(str(tmp_path))
+    monkeypatch.setattr(os, "fsync", fsync)
+    await store.put(KEY, chunks(b"x"))
+    folders = [tmp_path / KEY, *(tmp_path / parent for parent in Path(KEY).parents)]
+    assert synced == [str(folder) for folder in folders]
+
+
+async def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    assert await store.size(KEY) is None
+    await store.delete(KEY)
+    with pytest.raises(FileNotFoundError):
+        await store.get(KEY, tmp_path / "copy")
+    with pytest.raises(FileNotFoundError):
+        await store.read(KEY, 0, 1)
+
+
+async def test_delete_removes(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    await store.put(KEY, chunks(b"x"))
+    await store.delete(KEY)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/etc/x", "../x", "a/../b", "a/..", "..", ".", "a/./b", "a//b", "a/", "a\\b", "a\0b", "a%2e/b", "ä", "a\n"],
+)
+async def test_keys_that_could_leave_the_store_are_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="Not a key"):
+        await Store(str(tmp_path)).put(key, chunks(b"x"))
+    assert files(tmp_path) == []
+
+
+def test_addresses_that_cannot_be_used_are_said_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for url in ("ftp://host/x", "http://host/x", "memory:///x", str(tmp_path / "file")):
+        with pytest.raises(SetupError):
+            Store(url)
+
+
+def test_object_stores_are_known_by_their_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    kinds = [type(Store(url)._objects).__name__ for url in ("s3://bucket/prefix", "gs://bucket", "az://container/p")]
+    assert kinds == ["S3Store", "GCSStore", "AzureStore"]
