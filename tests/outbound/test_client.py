@@ -2,16 +2,13 @@
 
 import asyncio
 import datetime as dt
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from authority import authority
 from callwright.errors import SetupError
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, Policy, retry_after_seconds
 from local_server import LocalServer, serve
@@ -201,31 +198,6 @@ async def test_a_redirect_takes_no_authorization_along(server: LocalServer, outb
         assert response.url.path == "/there"
     assert b"secret" in server.requests[0]
     assert b"secret" not in server.requests[1]
-
-
-def authority(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
-    """A private authority's file and a server context with a certificate of it."""
-    now = dt.datetime.now(dt.UTC)
-    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    subjects = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("Test CA", host)]
-    certificates = []
-    for index in range(2):
-        builder = (
-            x509.CertificateBuilder(subjects[0], subjects[index], keys[index].public_key(), index + 1)
-            .not_valid_before(now - dt.timedelta(hours=1))
-            .not_valid_after(now + dt.timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=index == 0, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        )
-        certificates.append(builder.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    key = keys[1].private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "ca.pem").write_bytes(certificates[0])
-    (folder / "server.pem").write_bytes(certificates[1] + key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    return folder / "ca.pem", context
 
 
 async def loopback(host: str, port: int) -> Sequence[str]:

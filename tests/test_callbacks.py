@@ -1,0 +1,187 @@
+"""Callbacks: the contract's body, signatures that verify, retries that end, and every try kept."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from authority import authority
+from callwright import callbacks, calls, partners
+from callwright.callbacks import Delivery, RetryPolicy, Told
+from callwright.db import Pool, connection, transaction
+from callwright.errors import NotFound
+from callwright.outbound import Outbound, Policy
+from callwright.partners import NewPartner
+from local_server import LocalServer, serve
+from submissions import SEALER, onboard, scope, submission
+
+RETRIES = RetryPolicy(timeout=2, first_wait=10, factor=6, jitter=0.2)
+FIELDS = [
+    *("call_id", "type", "customer_id", "agent_id", "status", "error", "intent", "intent_justification"),
+    *("intent_score", "quality_score", "summary", "bant", "qualification", "quality", "meta"),
+]
+
+
+@pytest.fixture
+async def receiver(tmp_path: Path) -> AsyncIterator[LocalServer]:
+    _, tls = authority(tmp_path, "localhost")
+    async with serve(tls) as local:
+        yield local
+
+
+@pytest.fixture
+async def outbound(receiver: LocalServer, tmp_path: Path) -> AsyncIterator[Outbound]:
+    policy = Policy(allowed_networks=(ip_network("127.0.0.0/8"), ip_network("::1/128")), ca_file=tmp_path / "ca.pem")
+    async with Outbound(policy) as client:
+        yield client
+
+
+async def prepared(pool: Pool, url: str, metadata: str | None = '{"n": 1180591620717411303424}') -> NewPartner:
+    """A partner with one call that has ended and its callback."""
+    new = await onboard(pool)
+    await calls.accept(pool, await scope(pool), [submission(callback_url=url)])
+    told = Told(new.partner_id, "call-1", "agent-1", "customer-1", metadata, url)
+    async with transaction(pool) as lent:
+        await callbacks.prepare(lent, told, callbacks.payload(told, None, "recording_not_found: It is gone."))
+    return new
+
+
+async def begin(pool: Pool, new: NewPartner) -> tuple[Delivery, list[str]]:
+    """Begin the next try, whenever it is due."""
+    async with connection(pool) as lent:
+        callback_id = await lent.fetchval("UPDATE callbacks SET next_attempt_at = now() RETURNING callback_id")
+        delivery = await callbacks.begin_attempt(lent, new.partner_id, callback_id)
+        assert delivery is not None
+        return delivery, await partners.webhook_secrets(lent, new.partner_id, SEALER)
+
+
+async def one_try(pool: Pool, outbound: Outbound, new: NewPartner) -> callbacks.State:
+    delivery, secrets = await begin(pool, new)
+    outcome = await callbacks.attempt(outbound, delivery, secrets, RETRIES)
+    async with transaction(pool) as lent:
+        return await callbacks.finish_attempt(lent, delivery, outcome, RETRIES)
+
+
+def received(server: LocalServer, index: int = -1) -> tuple[dict[str, str], bytes]:
+    head, body = server.requests[index].split(b"\r\n\r\n", 1)
+    lines = head.decode().split("\r\n")[1:]
+    return {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}, body
+
+
+def test_the_body_has_every_field_of_the_contract() -> None:
+    told = Told(1, "c", "a", "k", None, "https://x.example")
+    body = json.loads(callbacks.payload(told, None, "recording_empty: Nothing."))
+    assert list(body) == FIELDS
+    assert (body["status"], body["error"], body["meta"]) == ("failed", "recording_empty: Nothing.", {})
+    assert {body[name] for name in FIELDS[6:14]} == {None}
+
+
+async def test_a_delivered_callback_verifies_and_is_sent_once(
+    pool: Pool, receiver: LocalServer, outbound: Outbound
+) -> None:
+    new = await prepared(pool, receiver.answer("/hook", b"thanks").replace("http://127.0.0.1", "https://localhost"))
+    assert await one_try(pool, outbound, new) == "delivered"
+    headers, body = received(receiver)
+    assert headers["content-type"] == "application/json"
+    assert b'"meta":{"n": 1180591620717411303424}' in body
+    assert Webhook(new.webhook_secret).verify(body.decode(), headers)["call_id"] == "call-1"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new.webhook_secret).verify(body.decode() + " ", headers)
+    async with connection(pool) as lent:
+        kept = await lent.fetchrow("SELECT attempt, http_status, error, answer FROM callback_attempts")
+        assert kept is not None
+        assert tuple(kept.values()) == (1, 200, None, "thanks")
+        assert await callbacks.begin_attempt(lent, new.partner_id, headers["webhook-id"]) is None
+
+
+async def test_during_a_rotation_both_secrets_verify(pool: Pool, receiver: LocalServer, outbound: Outbound) -> None:
+    new = await prepared(pool, receiver.answer("/hook").replace("http://127.0.0.1", "https://localhost"))
+    async with transaction(pool) as lent:
+        newer = await partners.rotate_webhook_secret(lent, new.partner_id, sealer=SEALER, overlap_seconds=3600)
+    await one_try(pool, outbound, new)
+    headers, body = received(receiver)
+    for secret in (new.webhook_secret, newer):
+        assert Webhook(secret).verify(body.decode(), headers)["type"] == "CALL_SUMMARY"
+
+
+@pytest.mark.parametrize("status", [301, 404, 410, 429, 500])
+async def test_anything_else_is_retried_three_times_with_one_id_and_then_kept(
+    pool: Pool, receiver: LocalServer, outbound: Outbound, status: int
+) -> None:
+    url = receiver.answer("/hook", b"no\x00", status=status, headers="location: https://localhost/elsewhere\r\n")
+    new = await prepared(pool, url.replace("http://127.0.0.1", "https://localhost"))
+    states = [await one_try(pool, outbound, new) for _ in range(4)]
+    assert states == ["pending", "pending", "pending", "undelivered"]
+    assert len(receiver.requests) == 4  # no redirect was followed
+    assert len({received(receiver, n)[0]["webhook-id"] for n in range(4)}) == 1
+    assert len({received(receiver, n)[1] for n in range(4)}) == 1
+    async with connection(pool) as lent:
+        listed: Any = await callbacks.list_callbacks(lent, new.partner_id, state="undelivered")
+        jobs = await lent.fetchval("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'deliver'")
+    assert [(c["state"], c["attempts"], c["http_status"]) for c in listed] == [("undelivered", 4, status)]
+    assert str(status) in listed[0]["error"]
+    assert jobs == 4
+
+
+async def test_no_answer_in_time_is_an_outcome(pool: Pool, receiver: LocalServer, outbound: Outbound) -> None:
+    async def silent(request: bytes, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    receiver.routes["/hook"] = silent
+    new = await prepared(pool, receiver.url("/hook", scheme="https", host="localhost"))
+    delivery, secrets = await begin(pool, new)
+    outcome = await callbacks.attempt(outbound, delivery, secrets, RetryPolicy(timeout=0.2))
+    assert outcome.http_status is None
+    assert outcome.error == "The server localhost did not answer in time."
+
+
+async def test_a_private_address_is_never_called(pool: Pool) -> None:
+    new = await prepared(pool, "https://10.1.2.3/hook")
+    async with Outbound(Policy()) as strict:
+        assert await one_try(pool, strict, new) == "pending"
+    async with connection(pool) as lent:
+        assert "not on the public internet" in await lent.fetchval("SELECT error FROM callback_attempts")
+
+
+async def test_sent_again_by_hand_keeps_id_and_body_and_may_be_tried_as_often(
+    pool: Pool, receiver: LocalServer, outbound: Outbound
+) -> None:
+    new = await prepared(pool, receiver.answer("/hook", status=500).replace("http://127.0.0.1", "https://localhost"))
+    for _ in range(4):
+        await one_try(pool, outbound, new)
+    callback_id = received(receiver)[0]["webhook-id"]
+    async with transaction(pool) as lent:
+        assert await callbacks.resend(lent, new.partner_id, callback_id) == "call-1"
+        with pytest.raises(NotFound):
+            await callbacks.resend(lent, new.partner_id, callback_id)
+    receiver.answer("/hook")
+    assert await one_try(pool, outbound, new) == "delivered"
+    assert received(receiver)[0]["webhook-id"] == callback_id
+    assert received(receiver)[1] == received(receiver, 0)[1]
+    async with connection(pool) as lent:
+        assert await lent.fetchval("SELECT array_agg(attempt ORDER BY attempt) FROM callback_attempts") == [
+            *range(1, 6)
+        ]
+
+
+def test_waits_grow_and_a_receivers_wish_is_honoured_within_bounds() -> None:
+    waits = [RETRIES.wait(n, None) for n in (1, 2, 3)]
+    bounds = [(8, 12), (48, 72), (288, 432)]
+    assert all(low <= wait <= high for wait, (low, high) in zip(waits, bounds, strict=True))
+    assert RETRIES.wait(1, 100) == 100
+    assert RETRIES.wait(1, 10**9) == callbacks.LONGEST_WAIT_SECONDS
+
+
+def test_the_timestamp_is_the_try_and_the_id_is_the_callback() -> None:
+    delivery = Delivery(1, "msg_1", "c", "https://x.example", b"{}", 2, 4)
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    headers = callbacks.signed_headers(delivery, [partners.make_webhook_secret()], at)
+    assert headers["webhook-timestamp"] == str(int(at.timestamp()))
+    assert headers["webhook-id"] == "msg_1"
+    assert headers["webhook-signature"].startswith("v1,")
