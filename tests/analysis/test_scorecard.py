@@ -14,8 +14,8 @@ from callwright.analysis.scorecard import (
     status,
 )
 
-TEN = Parameter("Ten", "…", 10, False, "ten")
-FATAL = Parameter("Fatal", "…", 5, True, "fatal")
+TEN = Parameter("Ten", "…", 10, "ten")
+FATAL = Parameter("Fatal", "…", 5, "fatal", fatal=True)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_status_is_derived_from_the_two_scores(inference: int | None, expected: 
 
 
 def test_the_total_counts_only_what_was_assessed() -> None:
-    absent = not_assessed(Parameter("Absent", "…", 100, False, "absent"), "It did not come up.")
+    absent = not_assessed(Parameter("Absent", "…", 100, "absent"), "It did not come up.")
 
     assert quality_score([scored(TEN, 7, "…", None, ()), scored(FATAL, 5, "…", None, ()), absent]) == 80
     assert quality_score([absent]) is None
@@ -60,7 +60,7 @@ def test_points_are_full_or_none_only_at_the_ends(share: float, maximum: int) ->
 
 def test_a_parameter_needs_a_maximum() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        Parameter("None", "…", 0, False, "none")
+        Parameter("None", "…", 0, "none")
 
 
 def test_the_default_scorecard_names_each_parameter_once() -> None:

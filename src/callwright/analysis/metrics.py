@@ -16,6 +16,8 @@ INTERRUPTION_OVERLAP_SECONDS = 0.5
 _BACKCHANNEL = int(BACKCHANNEL_SECONDS * 1000)
 _OVERLAP = int(INTERRUPTION_OVERLAP_SECONDS * 1000)
 
+_FAR = 1e9  # seconds; what lies beyond is cut off, so that no number is too large to count with
+
 _Stretch = tuple[int, int]
 
 
@@ -65,7 +67,7 @@ def interruptions(speech: Iterable[Talk], seconds: float, by: Speaker) -> tuple[
 
 
 def _milliseconds(value: float) -> int:
-    return round(value * 1000)
+    return round(max(min(value, _FAR), -_FAR) * 1000)
 
 
 def _stretches(speech: Iterable[Talk], speaker: Speaker, end: int) -> list[_Stretch]:

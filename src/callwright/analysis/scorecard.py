@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from callwright.analysis import QualityScore, QualityStatus
 
-ACOUSTIC_RULES = frozenset({"talk_balance", "listening", "responsiveness"})
-"""Rules that need only voice activity: they are judged for every transcript and by every engine alike."""
-
 DRAFT_REASON = "Not assessed: the transcript is a draft, so its words cannot be relied on."
 
 
@@ -20,16 +17,17 @@ class Parameter:
         name: What the partner reads as `parameter_name`.
         description: What is expected of the agent; the language model reads it too.
         maximum: The most that can be reached, at least 1.
+        rule: Id of the rule that judges it in the `rules` engine; those of
+            `acoustics` judge in every engine.
         fatal: Marks a critical parameter. A fatal parameter at 0 is shown as such (`is_fatal`, status
             `Needs Improvement`); it changes no other score, since the contract names no such rule.
-        rule: Id of the rule that judges it in the `rules` engine; those of `ACOUSTIC_RULES` in every engine.
     """
 
     name: str
     description: str
     maximum: int
-    fatal: bool
     rule: str
+    fatal: bool = False
 
     def __post_init__(self) -> None:
         if self.maximum < 1:
@@ -49,41 +47,38 @@ INSIDE_SALES = Scorecard(
             "Setting Context",
             "Introduces self and company, says why the call is made, and asks whether the time is right.",
             10,
-            False,
             "setting_context",
         ),
         Parameter(
             "Need Discovery",
             "Asks open questions about the customer's situation, problems and needs before pitching.",
             10,
-            False,
             "need_discovery",
         ),
         Parameter(
             "Product Pitch",
             "Says what the product does, what the customer gains by it, and ties it to a need the customer named.",
             10,
-            False,
             "product_pitch",
         ),
         Parameter(
             "Objection Handling",
             "Acknowledges each objection and answers it in substance.",
             10,
-            False,
             "objection_handling",
         ),
         Parameter(
             "Next Steps",
             "Agrees on a next step with a time, and has the customer confirm it.",
             10,
-            False,
             "next_steps",
         ),
-        Parameter("Talk Balance", "Leaves the customer room to speak.", 10, False, "talk_balance"),
-        Parameter("Listening", "Lets the customer finish.", 5, False, "listening"),
-        Parameter("Responsiveness", "Answers without long gaps.", 5, False, "responsiveness"),
-        Parameter("Courtesy", "Stays polite: no insults, no pressure; says please or thanks.", 5, True, "courtesy"),
+        Parameter("Talk Balance", "Leaves the customer room to speak.", 10, "talk_balance"),
+        Parameter("Listening", "Lets the customer finish.", 5, "listening"),
+        Parameter("Responsiveness", "Answers without long gaps.", 5, "responsiveness"),
+        Parameter(
+            "Courtesy", "Stays polite: no insults, no pressure; says please or thanks.", 5, "courtesy", fatal=True
+        ),
     )
 )
 """The default scorecard, for inside sales."""

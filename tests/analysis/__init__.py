@@ -1,0 +1,1 @@
+"""Tests of the analysis stage, and the scripted calls that they share."""
