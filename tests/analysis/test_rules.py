@@ -95,6 +95,11 @@ def test_concerns_and_topics_of_the_scripted_calls() -> None:
         ("Maybe I would be interested if the price was right.", "NEUTRAL"),
         ("I was interested last year.", "NEUTRAL"),
         ("My brother is interested.", "NEUTRAL"),
+        ("Sorry, I am in a meeting.", "NOT_AVAILABLE"),
+        ("Sorry, I am in a meeting, call me later. Tomorrow at six works for me.", "NOT_AVAILABLE"),
+        ("I'm in.", "INTERESTED"),
+        ("That is fine.", "NEUTRAL"),
+        ("My manager, Mister Brown, decides about that.", "NOT_QUALIFIED"),
         ("I have to say no.", "NOT_INTERESTED"),
         ("मुझे नहीं चाहिए", "NOT_INTERESTED"),
         ("Mujhe nahi chahiye, thank you.", "NOT_INTERESTED"),
@@ -149,6 +154,13 @@ def test_a_rude_agent_fails_the_fatal_parameter_with_the_turn() -> None:
 
     assert (courtesy.inference_score, courtesy.status, courtesy.turns) == (0, "Needs Improvement", (2,))
     assert courtesy.suggestion
+
+
+def test_rudeness_counts_even_where_no_conversation_took_place() -> None:
+    alone, rude = judge("A: Please call me back."), judge("A: Pick up, you idiot.")
+
+    assert (score(alone, "Courtesy"), score(rude, "Courtesy")) == (None, 0)
+    assert alone.quality_score is None
 
 
 def test_chapters_cover_every_turn_once_and_quote_it() -> None:

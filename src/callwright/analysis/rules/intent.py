@@ -14,6 +14,7 @@ from callwright.analysis.text import PARAGRAPH_LIMIT, clean
 _REPEATS = 2  # how often one cue counts: the tenth "sounds good" says no more than the second
 _BUSY_WORDS = 60  # a customer who says more than this did have a conversation
 _CLEAR = 1.5  # evidence that outweighs a "call me later"
+_APPOINTMENT = ("agrees", "answers yes to a next step")  # a time to be called again is no evidence for buying
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def judge_intent(said: Sequence[Said], found: Sequence[Signal]) -> Judged:
     barred = [signal for signal in found if signal.kind == "disqualifier"]
     if not customer:
         return Judged("NOT_AVAILABLE", None, "The customer says nothing in this call.", _first(said))
-    away = _unreached(customer, found, net)
+    away = _unreached(customer, found)
     if away:
         return _judged("NOT_AVAILABLE", net, f"The customer was not reached ({away[0].what})", away)
     refused = -sum(signal.weight for signal in weighed if signal.weight < 0)
@@ -126,12 +127,13 @@ def _by_evidence(net: float, weighed: Sequence[Signal]) -> Judged:
     return _judged(label, net, words, leading, other)
 
 
-def _unreached(customer: Sequence[Said], found: Sequence[Signal], net: float) -> list[Signal]:
+def _unreached(customer: Sequence[Said], found: Sequence[Signal]) -> list[Signal]:
     """The evidence that nobody who could decide was reached, if that is what the call shows."""
     away = [signal for signal in found if signal.kind == "unavailable"]
     machine = [signal for signal in away if signal.what == "voicemail"]
     if machine and len(customer) <= 2:
         return machine
+    net = sum(signal.weight for signal in found if signal.kind == "intent" and signal.what not in _APPOINTMENT)
     if any(signal.kind == "disqualifier" for signal in found) or abs(net) >= _CLEAR:
         return []
     wrong = [signal for signal in away if signal.what == "wrong person"]

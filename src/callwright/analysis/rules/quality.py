@@ -41,8 +41,8 @@ def judge_quality(found: Findings, parameter: Parameter) -> QualityScore:
     """Judge one parameter by its rule."""
     if not found.agent():
         return not_assessed(parameter, "Not assessed: the agent says nothing in this call.")
-    if parameter.rule == "courtesy":
-        return _courtesy(found, parameter)
+    if parameter.rule == "courtesy" and (rude := _heard(found.agent(), "insult")):
+        return _rude(found, parameter, rude)
     judge = _JUDGES.get(parameter.rule)
     if judge is None:
         return not_assessed(parameter, f"Not assessed: the rules engine has no rule named {clean(parameter.rule, 60)}.")
@@ -142,7 +142,7 @@ def _next_steps(found: Findings, parameter: Parameter) -> QualityScore:
     fixed = [
         turn.turn
         for turn in later
-        if turn.speaker == "customer" and "fixes a time" in cues.INTENT.ids(_plain(turn)) and turn.turn > steps[0]
+        if turn.speaker == "customer" and "agrees" in cues.INTENT.ids(_plain(turn)) and turn.turn > steps[0]
     ]
     return _by_criteria(
         parameter,
@@ -154,18 +154,18 @@ def _next_steps(found: Findings, parameter: Parameter) -> QualityScore:
     )
 
 
+def _rude(found: Findings, parameter: Parameter, turns: tuple[int, ...]) -> QualityScore:
+    quote = next(clean(turn.text, 120) for turn in found.agent() if turn.turn == turns[0])
+    return scored(parameter, 0, f'The agent is rude: "{quote}"', "Stay polite whatever the customer says.", turns)
+
+
 def _courtesy(found: Findings, parameter: Parameter) -> QualityScore:
-    agent = found.agent()
-    rude, polite = _heard(agent, "insult"), _heard(agent, "courtesy")
-    if rude:
-        quote = next(clean(turn.text, 120) for turn in agent if turn.turn == rude[0])
-        return scored(parameter, 0, f'The agent is rude: "{quote}"', "Stay polite whatever the customer says.", rude)
+    polite = _heard(found.agent(), "courtesy")
     if polite:
         return scored(parameter, parameter.maximum, "The agent is polite and never rude.", None, polite[:5])
     half = points(0.5, parameter.maximum)
-    return scored(
-        parameter, half, "The agent is never rude, and never says please or thanks.", "Thank the customer.", ()
-    )
+    text = "The agent is never rude, and never says please or thanks."
+    return scored(parameter, half, text, "Thank the customer.", ())
 
 
 def _plain(turn: Said) -> str:
@@ -178,4 +178,5 @@ _JUDGES: dict[str, Callable[[Findings, Parameter], QualityScore]] = {
     "product_pitch": _product_pitch,
     "objection_handling": _objection_handling,
     "next_steps": _next_steps,
+    "courtesy": _courtesy,
 }
