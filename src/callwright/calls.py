@@ -17,6 +17,7 @@ from callwright import customers, db, queue
 from callwright.db import Connection, Pool
 from callwright.errors import FailureCode, Unavailable
 from callwright.partners import Scope
+from callwright.transcription.conversation import PartnerTurn
 
 State = Literal["received", "fetched", "transcribed", "completed", "failed"]
 CallbackState = Literal["none", "pending", "delivered", "undelivered"]
@@ -47,7 +48,7 @@ class Submission(TypedDict):
     function: str | None
     metadata: dict[str, str | int | float] | None
     custom_fields: list[dict[str, str]] | None
-    transcript: list[dict[str, object]] | None
+    transcript: list[PartnerTurn] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Call:
     start_time: datetime
     end_time: datetime
     metadata_json: str | None
-    partner_transcript: list[dict[str, object]] | None
+    partner_transcript: list[PartnerTurn] | None
     failure_message: str | None
 
 

@@ -172,6 +172,9 @@ class SetupError(Exception):
     """
 
     def __init__(self, message: str, fix: str) -> None:
-        super().__init__(message)
+        super().__init__(message, fix)
         self.message = message
         self.fix = fix
+
+    def __str__(self) -> str:
+        return self.message

@@ -67,3 +67,10 @@ def payload_of(job: "Job") -> JobPayload:
     """What a job is about."""
     payload: JobPayload = orjson.loads(job.payload or b"{}")
     return payload
+
+
+async def keep_house(connection: Connection) -> None:
+    """Put back jobs that are on hold, and forget the log of jobs that are done: it grows with every job."""
+    await connection.execute("UPDATE pgqueuer SET status = 'queued', updated = now() WHERE status = 'failed'")
+    await connection.execute("DELETE FROM pgqueuer_log WHERE created < now() - interval '1 hour'")
+    await connection.execute("DELETE FROM pgqueuer_statistics WHERE created < now() - interval '7 days'")

@@ -1,0 +1,202 @@
+"""The worker: takes jobs from the queue to the pipeline, and drains when it is told to stop."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import structlog
+from pgqueuer.db import AsyncpgPoolDriver
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Job
+from pgqueuer.qm import QueueManager
+from pgqueuer.queries import Queries
+
+from callwright import db, pipeline, queue
+from callwright.analysis.engine import load_analyser
+from callwright.analysis.scorecard import INSIDE_SALES
+from callwright.callbacks import RetryPolicy
+from callwright.db import Pool
+from callwright.errors import Unavailable
+from callwright.outbound import Outbound, Policy
+from callwright.pipeline import Tools
+from callwright.recordings.audio import DecodeLimits
+from callwright.recordings.fetch import FetchLimits
+from callwright.recordings.store import Store
+from callwright.sealing import Sealer, read_secret_key
+from callwright.settings import Settings
+from callwright.transcription.engine import EngineOptions
+from callwright.transcription.processes import Transcriber
+
+log = structlog.get_logger()
+
+POLL = timedelta(seconds=0.5)
+HEARTBEAT = timedelta(seconds=5)
+"""A job whose worker has not been heard of for this long is taken over."""
+
+HOUSEKEEPING_SECONDS = 60.0
+NETWORK_TASKS = 64
+"""Downloads and callbacks wait for others most of the time."""
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    """What the speech engine may need, from the settings."""
+    return EngineOptions(
+        api_key=settings.transcriber_api_key.get_secret_value() if settings.transcriber_api_key else None,
+        ca_file=settings.ca_file,
+        models=settings.data_dir / "models",
+    )
+
+
+@asynccontextmanager
+async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
+    """Make what the steps work with from the settings; engines are loaded here, so that a missing one fails at start.
+
+    Raises:
+        SetupError: A setting, an engine or a model is missing; the message says what to do.
+        Unavailable: The database cannot be reached.
+    """
+    hosts, networks = settings.allowed()
+    policy = Policy(
+        allowed_hosts=hosts,
+        allowed_networks=networks,
+        allowed_ports=frozenset(settings.allow_ports),
+        ca_file=settings.ca_file,
+    )
+    assert settings.database_url is not None
+    assert settings.secret_key is not None
+    async with AsyncExitStack() as stack:
+        scratch = Path(tempfile.mkdtemp(prefix="callwright-"))
+        stack.callback(partial(shutil.rmtree, scratch, ignore_errors=True))
+        transcriber = await stack.enter_async_context(
+            Transcriber.open(settings.transcriber, engine_options(settings), processes=settings.worker_concurrency)
+        )
+        analyser = load_analyser(
+            settings.analyser,
+            base_url=settings.llm_base_url,
+            model=settings.llm_model,
+            api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
+            ca_file=settings.ca_file,
+        )
+        pool = await db.open_pool(settings.database_url.get_secret_value(), size=20, name="callwright worker")
+        stack.push_async_callback(pool.close)
+        yield Tools(
+            pool=pool,
+            outbound=await stack.enter_async_context(Outbound(policy)),
+            store=Store(settings.store_url or str(settings.data_dir / "store")),
+            transcriber=transcriber,
+            analyser=analyser,
+            scorecard=INSIDE_SALES,
+            sealer=Sealer(read_secret_key(settings.secret_key.get_secret_value())),
+            scratch=scratch,
+            fetch_limits=FetchLimits(),
+            decode_limits=DecodeLimits(),
+            callback_retries=RetryPolicy(),
+        )
+
+
+async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
+    """Work until told to stop, then finish what is under way and give the rest back.
+
+    Args:
+        settings: With a database and a secret key.
+        stop: Set by the caller to drain.
+
+    Raises:
+        SetupError: As in `tools_of`.
+    """
+    async with tools_of(settings) as tools:
+        log.info("worker ready", transcriber=settings.transcriber, analyser=settings.analyser)
+        await work(tools, stop=stop, compute=settings.worker_concurrency)
+        log.info("worker drained")
+
+
+async def work(tools: Tools, *, stop: asyncio.Event, compute: int) -> None:
+    """Run the lanes: one for what waits on the network, one for what computes, so that neither starves the other.
+
+    Args:
+        tools: What the steps work with.
+        stop: Set by the caller to drain.
+        compute: Calls that are transcribed or analysed at a time.
+    """
+    network: dict[str, Handler] = {
+        "fetch": partial(pipeline.walk, tools, "fetch"),
+        "deliver": partial(pipeline.deliver, tools),
+    }
+    computing: dict[str, Handler] = {
+        "transcribe": partial(pipeline.walk, tools, "transcribe"),
+        "analyse": partial(pipeline.walk, tools, "analyse"),
+    }
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_lane(tools.pool, network, stop, tasks=NETWORK_TASKS))
+        group.create_task(_lane(tools.pool, computing, stop, tasks=max(2, compute)))
+        group.create_task(_keep_house(tools.pool, stop))
+
+
+Handler = Callable[[int, str], Awaitable[None]]
+
+
+async def _lane(pool: Pool, handlers: dict[str, Handler], stop: asyncio.Event, *, tasks: int) -> None:
+    """Take jobs until told to stop; a database that goes away is waited for."""
+    while not stop.is_set():
+        manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
+        for name, handler in handlers.items():
+            manager.entrypoint(name, on_failure="hold")(partial(_job, pool, handler))
+        watch = asyncio.create_task(_shut_down(manager, stop))
+        try:
+            await manager.run(
+                dequeue_timeout=POLL,
+                batch_size=max(1, min(10, tasks // 2)),
+                max_concurrent_tasks=tasks,
+                heartbeat_timeout=HEARTBEAT,
+            )
+        except db.AWAY as error:
+            log.warning("database away, waiting", error=type(error).__name__)
+            await _until(stop, db.wait_until_back(pool))
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+
+
+async def _shut_down(manager: QueueManager, stop: asyncio.Event) -> None:
+    await stop.wait()
+    manager.shutdown.set()
+
+
+async def _until(stop: asyncio.Event, waiting: Awaitable[None]) -> None:
+    """Wait for something, but not longer than until told to stop."""
+    tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(stop.wait())]
+    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+
+
+async def _job(pool: Pool, handler: Handler, job: Job) -> None:
+    """Run one job. Whatever goes wrong beside the work itself gives the job back: it is never dropped."""
+    payload = queue.payload_of(job)
+    with structlog.contextvars.bound_contextvars(partner_id=payload["partner_id"], job=job.entrypoint):
+        try:
+            await handler(payload["partner_id"], payload["id"])
+        except Unavailable as error:
+            await db.wait_until_back(pool)  # giving the job back needs the database too
+            raise RetryRequested(timedelta(seconds=1), "database was away") from error
+        except Exception as error:
+            log.exception("job crashed", job=job.entrypoint)
+            raise RetryRequested(timedelta(seconds=10), "crashed") from error
+
+
+async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
+    """Trim the queue's log and put back jobs that could not even be given back."""
+    while not stop.is_set():
+        try:
+            async with db.connection(pool) as connection:
+                await queue.keep_house(connection)
+        except Unavailable:
+            log.warning("database away, housekeeping waits")
+        await _until(stop, asyncio.sleep(HOUSEKEEPING_SECONDS))

@@ -1,0 +1,76 @@
+"""Engines in their own processes: missing ones show at start, a dead or stuck one costs one try."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from callwright.errors import SetupError, StepFailed
+from callwright.transcription import processes
+from callwright.transcription.engine import EngineOptions
+from callwright.transcription.processes import Transcriber
+
+RATE = 16_000
+
+
+def written(folder: Path, seconds: float, level: int = 0) -> tuple[Path, int, int, float]:
+    """A mono recording as decoded: silence, or noise that an engine can do nothing with."""
+    samples = np.random.default_rng(1).normal(0, level, int(seconds * RATE)).astype("<i2")
+    path = folder / "samples"
+    samples.tofile(path)
+    return path, 1, len(samples), seconds
+
+
+async def ended(pid: int) -> bool:
+    """Whether a process ends within five seconds."""
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def test_a_missing_engine_shows_at_start() -> None:
+    with pytest.raises(SetupError, match="model"):
+        async with Transcriber.open("faster-whisper:/nowhere", EngineOptions(), processes=1):
+            pass
+
+
+async def test_a_failure_in_the_process_reaches_the_caller_and_the_process_lives(tmp_path: Path) -> None:
+    async with Transcriber.open("pocketsphinx", EngineOptions(), processes=1) as transcriber:
+        pids = []
+        for _ in range(2):
+            with pytest.raises(StepFailed) as failure:
+                await transcriber.transcribe(*written(tmp_path, 2))
+            assert failure.value.code == "recording_silent"
+            slot = transcriber._free.get_nowait()
+            pids.append(slot._pid)
+            transcriber._free.put_nowait(slot)
+    assert pids[0] == pids[1]
+    assert await ended(pids[0])
+
+
+async def test_a_dead_process_costs_one_try_and_is_replaced(tmp_path: Path) -> None:
+    async with Transcriber.open("pocketsphinx", EngineOptions(), processes=1) as transcriber:
+        slot = transcriber._free.get_nowait()
+        transcriber._free.put_nowait(slot)
+        os.kill(slot._pid, signal.SIGKILL)
+        with pytest.raises(StepFailed) as failure:
+            await transcriber.transcribe(*written(tmp_path, 2))
+        assert (failure.value.code, failure.value.retry) == ("transcription_failed", True)
+        with pytest.raises(StepFailed) as failure:
+            await transcriber.transcribe(*written(tmp_path, 2))
+        assert failure.value.code == "recording_silent"
+
+
+async def test_a_stuck_process_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "LEAST_SECONDS", 0.001)
+    monkeypatch.setattr(processes, "SECONDS_PER_SECOND", 0.0)
+    async with Transcriber.open("pocketsphinx", EngineOptions(), processes=1) as transcriber:
+        with pytest.raises(StepFailed, match="did not finish"):
+            await transcriber.transcribe(*written(tmp_path, 60, level=3000))
