@@ -1,7 +1,6 @@
 """The rules engine on scripted calls: what it gets right, and what it must never do."""
 
 import re
-import time
 from dataclasses import replace
 from typing import get_args
 
@@ -200,6 +199,7 @@ def test_silence_of_english_cues_is_no_evidence_about_another_language() -> None
 
     assert (found.intent, found.intent_score) == (None, None)
     assert found.notes
+    assert all("language" in e.justification for e in found.quality if e.parameter_name == "Product Pitch")
 
 
 def test_a_parameter_without_a_rule_is_not_assessed() -> None:
@@ -256,11 +256,9 @@ async def test_judges_off_the_event_loop() -> None:
     assert await RULES.analyse(call, INSIDE_SALES) == RULES.judge(call, INSIDE_SALES)
 
 
-def test_hostile_text_takes_no_more_than_its_length() -> None:
-    words = ("not very really quite " * 20_000, "i will " * 30_000, "a" * 200_000, "no, " * 50_000)
-    call = Conversation(tuple(Line(n, "customer", n, n + 1, text) for n, text in enumerate(words)), (), 10, draft=False)
-    started = time.process_time()
+@pytest.mark.timeout(20)  # a pattern that backtracks without bound would take hours
+def test_hostile_text_is_read_in_time() -> None:
+    words = ("not very really quite " * 20_000, "i will " * 30_000, "a" * 200_000, "no, " * 50_000, "a' " * 50_000)
+    call = Conversation(tuple(Line(n, "customer", n, n + 1, text) for n, text in enumerate(words)), (), 10)
 
-    RULES.judge(call, INSIDE_SALES)
-
-    assert time.process_time() - started < 2
+    assert_valid(RULES.judge(call, INSIDE_SALES), call)

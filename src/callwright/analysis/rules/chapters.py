@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from callwright.analysis import Chapter
+from callwright.analysis import Chapter, Speaker
 from callwright.analysis.rules import cues
 from callwright.analysis.rules.reading import Said, Sentence, content_words
 from callwright.analysis.text import SENTENCE_LIMIT, clean
@@ -26,14 +26,14 @@ def _parts(said: Sequence[Said]) -> list[tuple[str, list[Said]]]:
     votes = [_votes(turn, index / len(said)) for index, turn in enumerate(said)]
     parts: list[tuple[str, list[Said]]] = []
     for index, turn in enumerate(said):
-        nearby: Counter[str] = Counter()
+        nearby = dict.fromkeys(cues.TOPICS, 0)
         for distance, weight in ((-1, 1), (0, 2), (1, 1)):
             if 0 <= index + distance < len(votes):
-                for topic, count in votes[index + distance].items():
-                    nearby[topic] += weight * count
+                for topic in votes[index + distance]:
+                    nearby[topic] += weight
         current = parts[-1][0] if parts else "Conversation"
-        best = max(nearby.values(), default=0)
-        topic = current if not best or nearby[current] == best else max(nearby, key=lambda name: nearby[name])
+        best = max(nearby, key=nearby.__getitem__)
+        topic = best if nearby[best] > nearby.get(current, 0) else current
         if parts and topic == current:
             parts[-1][1].append(turn)
         else:
@@ -41,13 +41,11 @@ def _parts(said: Sequence[Said]) -> list[tuple[str, list[Said]]]:
     return parts
 
 
-def _votes(turn: Said, position: float) -> Counter[str]:
-    heard = Counter(topic for sentence in turn.sentences for topic in cues.TOPIC.ids(sentence.plain))
-    if position > 0.2:
-        heard.pop("Opening", None)
-    if position < 0.8:
-        heard.pop("Closing", None)
-    return heard
+def _votes(turn: Said, position: float) -> list[str]:
+    """The topics heard in a turn; openings only at the start of the call and closings only at its end count."""
+    barred = {"Opening"} if position > 0.2 else set()
+    barred |= {"Closing"} if position < 0.8 else set()
+    return [t for sentence in turn.sentences for t in cues.TOPIC.ids(sentence.plain) if t not in barred]
 
 
 def _joined(parts: list[tuple[str, list[Said]]], shortest: int) -> list[tuple[str, list[Said]]]:
@@ -65,14 +63,13 @@ def _joined(parts: list[tuple[str, list[Said]]], shortest: int) -> list[tuple[st
 
 def _summary(turns: Sequence[Said]) -> str:
     """The weightiest sentence of each side, in the order of the call."""
-    frequency = Counter(word for turn in turns for sentence in turn.sentences for word in content_words(sentence.plain))
-    best: dict[str, tuple[float, Sentence]] = {}
-    for turn in turns:
-        for sentence in turn.sentences:
-            words = content_words(sentence.plain)
-            weight = sum(frequency[word] for word in words) / math.sqrt(len(words) + 2)
-            weight += any(character.isdigit() for character in sentence.plain)
-            if turn.speaker not in best or weight > best[turn.speaker][0]:
-                best[turn.speaker] = (weight, sentence)
+    read = [(sentence, content_words(sentence.plain)) for turn in turns for sentence in turn.sentences]
+    frequency = Counter(word for _, words in read for word in words)
+    best: dict[Speaker, tuple[float, Sentence]] = {}
+    for sentence, words in read:
+        weight = sum(frequency[word] for word in words) / math.sqrt(len(words) + 2)
+        weight += any(character.isdigit() for character in sentence.plain)
+        if sentence.speaker not in best or weight > best[sentence.speaker][0]:
+            best[sentence.speaker] = (weight, sentence)
     chosen = sorted((sentence for _, sentence in best.values()), key=lambda sentence: sentence.turn)
     return " ".join(f"{s.speaker.capitalize()}: {clean(s.text, SENTENCE_LIMIT)}" for s in chosen)

@@ -46,7 +46,9 @@ def judge_quality(found: Findings, parameter: Parameter) -> QualityScore:
     judge = _JUDGES.get(parameter.rule)
     if judge is None:
         return not_assessed(parameter, f"Not assessed: the rules engine has no rule named {clean(parameter.rule, 60)}.")
-    if found.intent in (None, "NOT_AVAILABLE"):
+    if found.intent is None:
+        return not_assessed(parameter, "Not assessed: the cues do not cover the language of this call.")
+    if found.intent == "NOT_AVAILABLE":
         return not_assessed(parameter, "Not applicable: no conversation with the customer took place.")
     return judge(found, parameter)
 

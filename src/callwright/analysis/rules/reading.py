@@ -61,6 +61,7 @@ _SUBJECT = re.compile(
     r"colleague|uncle|aunt|father|mother|son|daughter|husband|wife))\b"
 )
 
+_CLAUSE_REACH = 200  # characters before a cue in which its clause is looked for
 _NEGATION_REACH = 60  # characters before a cue in which a negator counts; about a dozen words
 
 Answer = Literal["yes", "no"]
@@ -187,8 +188,8 @@ class Stance:
 
 def stance(plain: str, hit: Hit) -> Stance:
     """How a cue in a normalised sentence was meant, from the clause before it."""
-    start = 0
-    for boundary in _CLAUSE.finditer(plain, 0, hit.start):
+    start = max(hit.start - _CLAUSE_REACH, 0)
+    for boundary in _CLAUSE.finditer(plain, start, hit.start):
         start = boundary.end()
     before = plain[start : hit.start]
     subjects = list(_SUBJECT.finditer(plain[start : hit.end]))
