@@ -22,6 +22,20 @@ _CALL = """
 """
 
 
+async def scope_of_call(connection: Connection, partner_id: int, call_id: str) -> Scope:
+    """Find the subtenant of a call, for the operator, who may look at every call.
+
+    Raises:
+        NotFound: The partner has no such call.
+    """
+    number = await connection.fetchval(
+        "SELECT subtenant_no FROM calls WHERE partner_id = $1 AND call_id = $2", partner_id, call_id
+    )
+    if number is None:
+        raise NotFound("Call not found")
+    return Scope(partner_id, number)
+
+
 async def read_call(connection: Connection, scope: Scope, call_id: str) -> dict[str, object]:
     """Read a call in the words of section 7 of the contract.
 

@@ -1,5 +1,0 @@
-"""Every command; thin."""
-
-
-def main() -> None:
-    """Run the command line."""

@@ -1,0 +1,42 @@
+"""Every command; thin: arguments in, one function called, its answer shown."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from callwright.cli import calls, models, partners, processes
+from callwright.errors import NotFound, SetupError, Unavailable
+from callwright.logs import mask
+
+app = typer.Typer(
+    name="callwright",
+    help="Open, self-hosted call intelligence with a partner API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+processes.register(app)
+app.add_typer(partners.partner_app, name="partner")
+app.add_typer(partners.tenant_app, name="tenant")
+app.add_typer(models.app, name="models")
+app.add_typer(calls.app, name="call")
+
+
+def main() -> None:
+    """Run the command line; what the operator must put right is one sentence and what to do, without a traceback."""
+    try:
+        app()
+    except SetupError as error:
+        _fail(error.message, error.fix)
+    except NotFound as error:
+        _fail(error.message, "Check the names; they are compared to the letter")
+    except Unavailable as error:
+        _fail(f"The database went away: {error.__cause__!r}", "Run `callwright doctor`")
+
+
+def _fail(message: str, fix: str) -> None:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(mask(message), style="red", markup=False)
+    console.print(f"→ {mask(fix)}", markup=False)
+    sys.exit(1)

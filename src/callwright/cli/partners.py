@@ -1,0 +1,169 @@
+"""`callwright partner` and `callwright tenant`: who may use the API, and for whom."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from callwright import partners
+from callwright.cli.session import command_settings, out, print_json, sealer_of, with_transaction
+from callwright.db import Connection
+from callwright.partners import Partner
+
+partner_app = typer.Typer(help="Add partners, rotate their secrets, revoke them.", no_args_is_help=True)
+tenant_app = typer.Typer(help="Say which tenants a partner acts for.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The partner's name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@partner_app.command("add")
+def add(
+    name: Name,
+    as_json: AsJson = False,
+    auto_provision: Annotated[
+        bool, typer.Option("--auto-provision", help="Let it bring in tenants by using them.")
+    ] = False,
+) -> None:
+    """Add a partner; its key and secrets are shown this once."""
+    settings = command_settings()
+    sealer = sealer_of(settings)
+    new = with_transaction(
+        settings, lambda c: partners.add_partner(c, name, sealer=sealer, auto_provision=auto_provision)
+    )
+    if as_json:
+        print_json(asdict(new))
+        return
+    _show_once(
+        f"Partner {name} is added.",
+        {"x-api-key": new.api_key, "x-api-secret": new.api_secret, "webhook secret": new.webhook_secret},
+    )
+    if not auto_provision:
+        out.print(f"Next: callwright tenant add {name} TENANT SUBTENANT", markup=False)
+
+
+@partner_app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the partners."""
+    found = with_transaction(command_settings(), partners.list_partners)
+    if as_json:
+        print_json([asdict(partner) for partner in found])
+        return
+    table = Table("Name", "Key", "Tenants", "Requests/min", "Agent's channel", "State", box=None)
+    for partner in found:
+        table.add_row(
+            partner.name,
+            partner.api_key,
+            "brings its own" if partner.auto_provision else "as added",
+            str(partner.rate_limit or "default"),
+            str(partner.agent_channel),
+            f"revoked {partner.revoked_at:%Y-%m-%d %H:%M} UTC" if partner.revoked_at else "live",
+        )
+    out.print(table if found else "No partner yet. Next: callwright partner add NAME")
+
+
+@partner_app.command("rotate")
+def rotate(
+    name: Name,
+    webhook: Annotated[bool, typer.Option("--webhook", help="The webhook secret instead of the API secret.")] = False,
+    overlap: Annotated[float, typer.Option(min=0, max=8760, help="Hours that the old one stays valid.")] = 24.0,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new secret; the old one stays valid for the overlap."""
+    settings = command_settings()
+
+    async def change(connection: Connection) -> tuple[Partner, str]:
+        partner = await partners.get_partner(connection, name)
+        seconds = overlap * 3600
+        if webhook:
+            return partner, await partners.rotate_webhook_secret(
+                connection, partner.partner_id, sealer=sealer_of(settings), overlap_seconds=seconds
+            )
+        return partner, await partners.rotate_api_secret(connection, partner.partner_id, overlap_seconds=seconds)
+
+    partner, secret = with_transaction(settings, change)
+    kind = "webhook_secret" if webhook else "api_secret"
+    if as_json:
+        print_json({"partner_id": partner.partner_id, "api_key": partner.api_key, kind: secret})
+        return
+    label = "webhook secret" if webhook else "x-api-secret"
+    _show_once(f"Partner {name} has a new secret; the old one is valid for {overlap:g} hours.", {label: secret})
+
+
+@partner_app.command("revoke")
+def revoke(name: Name) -> None:
+    """Refuse the partner's key from now on, on every machine; its data stays."""
+
+    async def change(connection: Connection) -> None:
+        partner = await partners.get_partner(connection, name)
+        await partners.revoke_partner(connection, partner.partner_id)
+
+    with_transaction(command_settings(), change)
+    out.print(f"Partner {name} is revoked.", markup=False)
+
+
+@partner_app.command("set")
+def set_(
+    name: Name,
+    rate_limit: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Requests per minute.")] = None,
+    agent_channel: Annotated[int | None, typer.Option(min=0, max=1, help="The agent's channel in stereo.")] = None,
+    auto_provision: Annotated[bool | None, typer.Option(help="Let it bring in tenants by using them.")] = None,
+) -> None:
+    """Change a partner's settings; what is not given stays as it is."""
+    if rate_limit is None and agent_channel is None and auto_provision is None:
+        raise typer.BadParameter("Give at least one of --rate-limit, --agent-channel, --auto-provision")
+
+    async def change(connection: Connection) -> None:
+        partner = await partners.get_partner(connection, name)
+        await partners.set_partner(
+            connection,
+            partner.partner_id,
+            auto_provision=auto_provision,
+            rate_limit=rate_limit,
+            agent_channel=agent_channel,
+        )
+
+    with_transaction(command_settings(), change)
+    out.print(f"Partner {name} is changed.", markup=False)
+
+
+@tenant_app.command("add")
+def add_tenant(
+    partner: Name,
+    tenant: Annotated[str, typer.Argument(help="What the partner sends as x-tenant-id.")],
+    subtenant: Annotated[str, typer.Argument(help="What the partner sends as x-sub-tenant-id.")],
+) -> None:
+    """Let a partner act for a tenant and subtenant."""
+
+    async def change(connection: Connection) -> None:
+        found = await partners.get_partner(connection, partner)
+        await partners.add_tenant(connection, found.partner_id, tenant, subtenant)
+
+    with_transaction(command_settings(), change)
+    out.print(f"Partner {partner} acts for {tenant}, {subtenant}.", markup=False)
+
+
+@tenant_app.command("list")
+def list_tenants(partner: Name, as_json: AsJson = False) -> None:
+    """List the tenants and subtenants of a partner."""
+
+    async def read(connection: Connection) -> list[partners.Tenant]:
+        found = await partners.get_partner(connection, partner)
+        return await partners.list_tenants(connection, found.partner_id)
+
+    tenants = with_transaction(command_settings(), read)
+    if as_json:
+        print_json([asdict(tenant) for tenant in tenants])
+        return
+    table = Table("Tenant", "Subtenant", "Since", box=None)
+    for tenant in tenants:
+        table.add_row(tenant.tenant_id, tenant.subtenant_id, f"{tenant.created_at:%Y-%m-%d %H:%M} UTC")
+    out.print(table if tenants else f"No tenant yet. Next: callwright tenant add {partner} TENANT SUBTENANT")
+
+
+def _show_once(heading: str, secrets: dict[str, str]) -> None:
+    out.print(heading, markup=False)
+    for label, value in secrets.items():
+        out.print(f"  {label:<14}  {value}", markup=False)
+    out.print("Keep these now: the secrets are shown this once and cannot be read back.")

@@ -1,0 +1,103 @@
+"""What commands work with: the settings made whole, a database, and the two ways to answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import orjson
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+
+from callwright import db
+from callwright.db import Connection
+from callwright.db.direct import direct
+from callwright.db.embedded import embedded
+from callwright.db.migrate import pending
+from callwright.errors import SetupError
+from callwright.logs import configure_logging
+from callwright.sealing import Sealer, read_secret_key
+from callwright.settings import Settings, load_settings
+from callwright.up import prepare, secret_key
+
+T = TypeVar("T")
+
+out = Console(soft_wrap=True, highlight=False)
+
+
+def command_settings() -> Settings:
+    """The settings, with logs no louder than a command wants them."""
+    settings = load_settings()
+    configure_logging(log_format=settings.log_format, log_level="warning")
+    return settings
+
+
+def process_settings(service: str) -> Settings:
+    """The settings of a process that needs a database and the secret key, with its logs set up.
+
+    Raises:
+        SetupError: One of them is not set.
+    """
+    settings = load_settings()
+    configure_logging(log_format=settings.log_format, log_level=settings.log_level, service=service)
+    if settings.database_url is None:
+        raise SetupError(
+            "CALLWRIGHT_DATABASE_URL is not set",
+            "Set it to a PostgreSQL server, or run everything on this machine with: callwright up",
+        )
+    key = secret_key(settings)
+    read_secret_key(key)
+    return settings.model_copy(update={"secret_key": SecretStr(key)})
+
+
+def sealer_of(settings: Settings) -> Sealer:
+    """What seals and opens webhook secrets.
+
+    Raises:
+        SetupError: There is no secret key, or it cannot be used.
+    """
+    return Sealer(read_secret_key(secret_key(settings)))
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[str]:
+    """The address of the database with its schema up to date: the setting's, else the embedded one.
+
+    Raises:
+        SetupError: It cannot be reached, or lacks migrations.
+    """
+    if settings.database_url is None:
+        async with embedded(settings.data_dir) as url:
+            await prepare(url)
+            yield url
+        return
+    url = settings.database_url.get_secret_value()
+    async with direct(url) as connection:
+        if await pending(connection):
+            raise SetupError("The database's schema is not up to date", "Run: callwright migrate")
+    yield url
+
+
+def with_transaction(settings: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run a command's work in one transaction on the database.
+
+    Raises:
+        SetupError: As in `database`, and what the work raises.
+    """
+
+    async def run() -> T:
+        async with database(settings) as url:
+            pool = await db.open_pool(url, size=1, name="callwright command")
+            try:
+                async with db.transaction(pool) as connection:
+                    return await work(connection)
+            finally:
+                await pool.close()
+
+    return asyncio.run(run())
+
+
+def print_json(value: object) -> None:
+    """Print a value for scripts, exactly and unwrapped."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))

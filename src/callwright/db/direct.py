@@ -1,0 +1,33 @@
+"""One connection without a pool, for commands and checks: what goes wrong is said with what to do."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from callwright.db import Connection
+from callwright.errors import SetupError
+
+CONNECT_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def direct(url: str) -> AsyncIterator[Connection]:
+    """Connect for the time of the block; statements may take as long as they take.
+
+    Raises:
+        SetupError: The address cannot be used, or the server cannot be reached or refuses us.
+    """
+    try:
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_SECONDS, server_settings={"application_name": "callwright"}
+        )
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = str(error) or type(error).__name__
+        raise SetupError(
+            f"The database cannot be reached: {reason}", "Check CALLWRIGHT_DATABASE_URL and that PostgreSQL is running"
+        ) from error
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=CONNECT_SECONDS)

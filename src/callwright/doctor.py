@@ -1,0 +1,284 @@
+"""Checks everything that can be wrong before the first call, and says what to do about it."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+import httpx
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from callwright.analysis.engine import load_analyser
+from callwright.db import Connection
+from callwright.db.direct import direct
+from callwright.db.embedded import embedded
+from callwright.db.migrate import OLDEST_SERVER, pending
+from callwright.errors import SetupError
+from callwright.logs import mask
+from callwright.outbound import Outbound, Policy
+from callwright.partners import any_sealed_secret
+from callwright.recordings.store import Store
+from callwright.sealing import Sealer, read_secret_key
+from callwright.settings import Settings
+from callwright.transcription.engine import EngineOptions, check_engine
+from callwright.up import prepare, secret_key
+
+CHECK_SECONDS = 20.0
+SKEW_WARNING, SKEW_ERROR = 1.0, 60.0
+"""Seconds between our clock and the database's: rate windows and retries stretch, then signatures are refused."""
+FREE_WARNING, FREE_ERROR = 2_000_000_000, 200_000_000
+"""Bytes: some 4,000 and 400 minutes of stereo recordings at 64 kbit/s."""
+
+State = Literal["ok", "warning", "error"]
+SIGNS: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found, and for a warning or an error what to do."""
+
+    check: str
+    state: State
+    message: str
+    fix: str | None = None
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Run every check; none of them raises.
+
+    Args:
+        settings: As the processes will have them.
+    """
+    findings: list[Finding] = []
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await _connect(settings, stack)
+        except SetupError as error:
+            findings.append(Finding("database", "error", mask(error.message), mask(error.fix)))
+        else:
+            for name, database_check in DATABASE_CHECKS.items():
+                findings.append(await _finding(name, database_check(settings, connection)))
+        for name, check in CHECKS.items():
+            findings.append(await _finding(name, check(settings)))
+    return findings
+
+
+async def _finding(name: str, check: Awaitable[Finding]) -> Finding:
+    try:
+        return await asyncio.wait_for(check, CHECK_SECONDS)
+    except SetupError as error:
+        return Finding(name, "error", mask(error.message), mask(error.fix))
+    except TimeoutError:
+        return Finding(
+            name, "error", f"No answer within {CHECK_SECONDS:g} s", "See whether it is overloaded or blocked"
+        )
+    except Exception as error:  # noqa: BLE001 - one check that breaks must not hide the others
+        return Finding(name, "error", mask(f"{type(error).__name__}: {error}"), "Put that right and run this again")
+
+
+async def _connect(settings: Settings, stack: AsyncExitStack) -> Connection:
+    if settings.database_url is not None:
+        return await stack.enter_async_context(direct(settings.database_url.get_secret_value()))
+    url = await stack.enter_async_context(embedded(settings.data_dir))
+    await prepare(url)
+    return await stack.enter_async_context(direct(url))
+
+
+async def _database(settings: Settings, connection: Connection) -> Finding:
+    server = connection.get_server_version()
+    where = f"embedded in {settings.data_dir}" if settings.database_url is None else "by CALLWRIGHT_DATABASE_URL"
+    message = f"PostgreSQL {server.major}.{server.minor}, {where}"
+    if server.major < OLDEST_SERVER:
+        return Finding("database", "error", f"{message}, is too old", f"Use PostgreSQL {OLDEST_SERVER} or newer")
+    if await connection.fetchval("SELECT pg_is_in_recovery()"):
+        return Finding("database", "error", f"{message}, only reads", "Name the primary in CALLWRIGHT_DATABASE_URL")
+    unsafe = [name for name in ("fsync", "synchronous_commit") if await connection.fetchval(f"SHOW {name}") == "off"]
+    if unsafe:
+        return Finding(
+            "database", "warning", f"{message}: {' and '.join(unsafe)} off", "Turn it on, or a crash loses calls"
+        )
+    return Finding("database", "ok", message)
+
+
+async def _migrations(_settings: Settings, connection: Connection) -> Finding:
+    missing = await pending(connection)
+    if await connection.fetchval("SELECT to_regclass('pgqueuer')") is None:
+        missing.append("the queue's tables")
+    if missing:
+        return Finding("migrations", "error", f"To apply: {', '.join(missing)}", "Run: callwright migrate")
+    return Finding("migrations", "ok", "The schema is up to date")
+
+
+async def _clock(_settings: Settings, connection: Connection) -> Finding:
+    before = time.time()
+    theirs = (await connection.fetchval("SELECT clock_timestamp()")).timestamp()
+    skew = abs(theirs - (before + time.time()) / 2)
+    message = f"{skew:.1f} s from the database's"
+    fix = "Let both machines follow a time server (chrony, systemd-timesyncd)"
+    if skew > SKEW_WARNING:
+        return Finding("clock", "error" if skew > SKEW_ERROR else "warning", message, fix)
+    return Finding("clock", "ok", message)
+
+
+async def _secret(settings: Settings, connection: Connection) -> Finding:
+    sealer = Sealer(read_secret_key(secret_key(settings)))
+    if await connection.fetchval("SELECT to_regclass('partner_secrets')") is None:
+        return Finding("secret key", "ok", "Usable")
+    sealed = await any_sealed_secret(connection)
+    if sealed is None:
+        return Finding("secret key", "ok", "Usable; no partner has a secret to open yet")
+    sealer.open(sealed)
+    return Finding("secret key", "ok", "Opens the partners' webhook secrets")
+
+
+async def _store(settings: Settings) -> Finding:
+    url = settings.store_url or str(settings.data_dir / "store")
+    store = Store(url)
+    key, content = f"doctor/{os.urandom(8).hex()}", os.urandom(64)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    try:
+        await store.put(key, chunks())
+        back = await store.read(key, 0, len(content))
+    finally:
+        await store.delete(key)
+    if back != content:
+        return Finding("store", "error", "What was written came back changed", "Check the disk or the object store")
+    parts = urlsplit(url)
+    if parts.scheme not in ("", "file"):
+        return Finding("store", "ok", f"{parts.scheme}://{parts.netloc} takes and gives back")
+    free = shutil.disk_usage(parts.path if parts.scheme else url).free
+    message = f"{url} takes and gives back; {free / 1e9:.1f} GB free"
+    if free < FREE_WARNING:
+        state: State = "error" if free < FREE_ERROR else "warning"
+        return Finding("store", state, message, "Free some space, or set CALLWRIGHT_STORE_URL to a larger place")
+    return Finding("store", "ok", message)
+
+
+async def _transcriber(settings: Settings) -> Finding:
+    key = settings.transcriber_api_key
+    options = EngineOptions(
+        api_key=key.get_secret_value() if key else None, ca_file=settings.ca_file, models=settings.data_dir / "models"
+    )
+    message = await asyncio.to_thread(check_engine, settings.transcriber, options)
+    if settings.transcriber.startswith("pocketsphinx"):
+        fix = "For words to rely on: callwright models pull small, then CALLWRIGHT_TRANSCRIBER=faster-whisper:small"
+        return Finding("transcriber", "warning", message, fix)
+    return Finding("transcriber", "ok", message)
+
+
+async def _analyser(settings: Settings) -> Finding:
+    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+    analyser = load_analyser(
+        settings.analyser,
+        base_url=settings.llm_base_url,
+        model=settings.llm_model,
+        api_key=key,
+        ca_file=settings.ca_file,
+    )
+    if settings.analyser != "llm" or settings.llm_base_url is None:
+        return Finding("analyser", "ok", f"{analyser.name}, version {analyser.version}")
+    verify = httpx.create_ssl_context()
+    if settings.ca_file:
+        verify.load_verify_locations(settings.ca_file)
+    try:
+        async with httpx.AsyncClient(verify=verify, timeout=10) as client:
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+            answer = await client.get(f"{settings.llm_base_url.rstrip('/')}/models", headers=headers)
+    except httpx.HTTPError as error:
+        reason = str(error) or type(error).__name__
+        return Finding(
+            "analyser", "error", f"The model server does not answer: {reason}", "Check CALLWRIGHT_LLM_BASE_URL"
+        )
+    if answer.status_code in (401, 403):
+        return Finding(
+            "analyser", "error", f"The model server answers {answer.status_code}", "Check CALLWRIGHT_LLM_API_KEY"
+        )
+    if answer.is_success and f'"{settings.llm_model}"' not in answer.text:
+        return Finding(
+            "analyser", "warning", f"The model server does not list {settings.llm_model}", "Check CALLWRIGHT_LLM_MODEL"
+        )
+    return Finding("analyser", "ok", f"llm, model {settings.llm_model}; its server answers")
+
+
+async def _outbound(settings: Settings) -> Finding:
+    hosts, networks = settings.allowed()
+    ports = frozenset(settings.allow_ports)
+    policy = Policy(allowed_hosts=hosts, allowed_networks=networks, allowed_ports=ports, ca_file=settings.ca_file)
+    async with Outbound(policy):  # reads the CA file
+        pass
+    opened = [*sorted(hosts), *map(str, networks)]
+    inner = [ip_network(text) for text in ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")]
+    wide = [
+        str(network)
+        for network in networks
+        if network.prefixlen < network.max_prefixlen // 4
+        or any(network.version == other.version and network.overlaps(other) for other in inner)
+    ]
+    wide += [host for host in sorted(hosts) if host == "localhost" or host.endswith((".localhost", ".internal"))]
+    if wide:
+        return Finding(
+            "outbound",
+            "warning",
+            f"CALLWRIGHT_ALLOW_NETWORKS opens {', '.join(wide)}: partners can make this machine call its own services",
+            "Name only the hosts and networks that recordings and callbacks need",
+        )
+    return Finding("outbound", "ok", f"Public addresses{' and ' + ', '.join(opened) if opened else ' only'}")
+
+
+async def _redis(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        return Finding("redis", "ok", "Not set; PostgreSQL counts the requests")
+    url = settings.redis_url.get_secret_value().replace("valkey", "redis", 1)
+    try:
+        client = Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5)
+        try:
+            await cast("Awaitable[bool]", client.ping())
+        finally:
+            await client.aclose()
+    except (RedisError, ValueError, OSError) as error:
+        return Finding("redis", "error", mask(f"Does not answer: {error}"), "Check CALLWRIGHT_REDIS_URL")
+    return Finding("redis", "ok", "Answers")
+
+
+async def _public_url(settings: Settings) -> Finding:
+    parts = urlsplit(settings.public_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        return Finding(
+            "public URL",
+            "error",
+            f"{settings.public_url} is not an address",
+            "Set CALLWRIGHT_PUBLIC_URL, as https://calls.example.com",
+        )
+    if parts.hostname in ("localhost", "127.0.0.1", "::1"):
+        fix = "Set CALLWRIGHT_PUBLIC_URL to the address that partners use"
+        return Finding("public URL", "warning", f"{settings.public_url} is reached from this machine only", fix)
+    if parts.scheme == "http":
+        fix = "Put a TLS proxy in front and set CALLWRIGHT_PUBLIC_URL to its https:// address"
+        return Finding("public URL", "warning", f"{settings.public_url} sends secrets in the clear", fix)
+    return Finding("public URL", "ok", settings.public_url)
+
+
+DATABASE_CHECKS: dict[str, Callable[[Settings, Connection], Awaitable[Finding]]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "clock": _clock,
+    "secret key": _secret,
+}
+CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
+    "store": _store,
+    "transcriber": _transcriber,
+    "analyser": _analyser,
+    "outbound": _outbound,
+    "redis": _redis,
+    "public URL": _public_url,
+}
