@@ -89,6 +89,7 @@ async def test_a_role_without_rights_reads_what_to_do(empty_database_url: str, s
     role = f"poor_{re.sub('[^a-z0-9]', '', empty_database_url[-16:].lower())}"
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute(f"CREATE ROLE {role}")
+    await connection.execute(f"GRANT {role} TO CURRENT_USER")  # who need not be a superuser to take it on
     try:
         await connection.execute(f"SET ROLE {role}")
         with pytest.raises(SetupError, match="may not create the tables") as refused:
