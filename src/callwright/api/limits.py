@@ -1,0 +1,97 @@
+"""Rate limits: at most so many requests in any minute, counted across every process and machine."""
+
+import time
+from typing import Protocol
+
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
+
+from callwright import db
+from callwright.db import Pool
+from callwright.partners import Allowance, take_request
+
+log = structlog.get_logger(__name__)
+
+REDIS_SECONDS = 0.5
+"""How long a request waits for Redis."""
+
+REST_SECONDS = 1.0
+"""How long Redis is left alone after it failed, so that not every request waits for it."""
+
+
+class Limiter(Protocol):
+    """Counts requests by bucket, in a moving window of a minute."""
+
+    async def take(self, bucket: str, most: int) -> Allowance:
+        """Count a request where the bucket has room for it."""
+
+    async def look(self, bucket: str, most: int) -> Allowance:
+        """Say how the bucket stands; `allowed` where it has room for one more."""
+
+
+class DatabaseLimiter:
+    """Counts in PostgreSQL, where no Redis is set up.
+
+    Args:
+        pool: The database.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def take(self, bucket: str, most: int) -> Allowance:
+        """Count a request where the bucket has room for it."""
+        async with db.connection(self._pool) as connection:
+            return await take_request(connection, bucket, most)
+
+    async def look(self, bucket: str, most: int) -> Allowance:
+        """Say how the bucket stands; `allowed` where it has room for one more."""
+        async with db.connection(self._pool) as connection:
+            return await take_request(connection, bucket, most, take=False)
+
+
+class RedisLimiter:
+    """Counts in Valkey or Redis. While it is away, requests are served and the fault is logged.
+
+    Args:
+        url: `redis://`, `rediss://` or `valkey://`.
+    """
+
+    def __init__(self, url: str) -> None:
+        scheme, _, rest = url.partition("://")
+        self._window = MovingWindowRateLimiter(
+            RedisStorage(
+                f"async+{scheme.replace('valkey', 'redis')}://{rest}",
+                wrap_exceptions=True,
+                implementation="redispy",
+                socket_timeout=REDIS_SECONDS,
+                socket_connect_timeout=REDIS_SECONDS,
+            )
+        )
+        self._rests_until = 0.0
+
+    async def take(self, bucket: str, most: int) -> Allowance:
+        """Count a request where the bucket has room for it."""
+        return await self._ask(bucket, most, take=True)
+
+    async def look(self, bucket: str, most: int) -> Allowance:
+        """Say how the bucket stands; `allowed` where it has room for one more."""
+        return await self._ask(bucket, most, take=False)
+
+    async def _ask(self, bucket: str, most: int, *, take: bool) -> Allowance:
+        if time.monotonic() < self._rests_until:
+            return Allowance(allowed=True, remaining=most, wait_seconds=0.0)
+        item = RateLimitItemPerMinute(most)
+        try:
+            taken = take and await self._window.hit(item, bucket)
+            stats = await self._window.get_window_stats(item, bucket)
+        except StorageError as error:
+            self._rests_until = time.monotonic() + REST_SECONDS
+            log.error("rate limits are not kept: Redis is away", error=str(error.storage_error))  # noqa: TRY400
+            return Allowance(allowed=True, remaining=most, wait_seconds=0.0)
+        remaining = max(stats.remaining, 0)
+        wait = max(stats.reset_time - time.time(), 0.0) if remaining < most else 0.0
+        return Allowance(taken if take else remaining > 0, remaining, wait)

@@ -1,0 +1,74 @@
+"""Bounds on what a client may send before and after the application looks: the server itself has none."""
+
+from asyncio import TimerHandle, Transport
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES = 64 * 1024
+HEAD_LINES = 100
+HEAD_SECONDS = 15.0
+"""From the first byte of a request, or from the connection, to the end of its headers."""
+
+REST_SECONDS = 5.0
+"""How long the rest of a body is read and dropped after the answer, so that the client comes to read the answer."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1, with an end to endless headers and to bodies that nobody reads."""
+
+    _head_bytes = 0
+    _in_head = True
+    _timer: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._close_after(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._close_after(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and count what did not complete a request's headers."""
+        before = self._in_head
+        super().data_received(data)
+        if before and self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("Request headers are too large.")
+
+    def on_message_begin(self) -> None:
+        """Begin to wait for the headers."""
+        super().on_message_begin()
+        self._close_after(HEAD_SECONDS)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; an error here is answered 400 by the caller."""
+        if len(self.headers) >= HEAD_LINES:
+            raise ValueError("too many headers")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Leave the rest of the request to the application."""
+        self._in_head, self._head_bytes = False, 0
+        self._close_after(None)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect the next request."""
+        self._in_head = True
+        self._close_after(None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Give a client that has not sent all of its body a moment to stop."""
+        super().on_response_complete()
+        if not self._in_head:
+            self._close_after(REST_SECONDS)
+
+    def _close_after(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self.timeout_keep_alive_handler)
