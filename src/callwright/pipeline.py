@@ -236,6 +236,7 @@ def conversation_of(transcript: Transcript) -> Conversation:
         seconds=transcript.seconds,
         draft=transcript.quality == "draft",
         language=transcript.language,
+        one_voice=transcript.speakers == "single",
     )
 
 

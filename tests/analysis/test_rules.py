@@ -193,6 +193,17 @@ def test_a_draft_without_a_customer_is_not_available() -> None:
     assert (found.intent, found.intent_score) == ("NOT_AVAILABLE", None)
 
 
+@pytest.mark.parametrize("draft", [True, False])
+def test_one_voice_on_a_mono_recording_proves_nothing(draft: bool) -> None:
+    call = Conversation(
+        (Line(0, "agent", 1, 9, "I want to buy it"),), (Talk("agent", 1, 9),), 40, draft, one_voice=True
+    )
+    found = RULES.judge(call, INSIDE_SALES)
+    assert (found.intent, found.quality_score, found.metrics.talk_ratio) == (None, None, None)
+    assert {entry.inference_score for entry in found.quality} == {None}
+    assert "second voice" in found.notes[0]
+
+
 def test_silence_of_english_cues_is_no_evidence_about_another_language() -> None:
     call = conversation("A: Guten Tag, hier ist Anna.\nC: Guten Tag, worum geht es denn?", language="de")
     found = RULES.judge(call, INSIDE_SALES)

@@ -46,6 +46,7 @@ class Conversation:
         seconds: Duration of the recording.
         draft: True where the words must not be relied on.
         language: BCP 47 tag, where known.
+        one_voice: True where a mono recording gave no second voice, so that nobody knows who says what.
     """
 
     turns: tuple[Line, ...]
@@ -53,6 +54,7 @@ class Conversation:
     seconds: float
     draft: bool = False
     language: str | None = None
+    one_voice: bool = False
 
 
 @dataclass(frozen=True, slots=True)

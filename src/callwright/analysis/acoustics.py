@@ -1,10 +1,13 @@
 """What voice activity alone shows: the acoustic quality parameters, and all that may be said of a draft transcript."""
 
+from dataclasses import replace
+
 from callwright.analysis import Analysis, Bant, Conversation, Metrics, QualityScore
 from callwright.analysis.metrics import interruptions, measure
 from callwright.analysis.score import Judged
 from callwright.analysis.scorecard import (
     DRAFT_REASON,
+    ONE_VOICE_REASON,
     Parameter,
     Scorecard,
     not_assessed,
@@ -12,6 +15,9 @@ from callwright.analysis.scorecard import (
     quality_score,
     scored,
 )
+
+_DRAFT_NOTE = "The transcript is a draft: only what the voice activity shows was judged, none of its words."
+_ONE_VOICE_NOTE = "The mono recording gave no second voice: who says what is not known, so nothing was judged."
 
 _LEAST_TALK = 20.0
 """Seconds of talk below which a balance says nothing. These numbers and those below are our own choice."""
@@ -24,20 +30,26 @@ _INTERRUPTIONS_NONE = 6.0  # interruptions by the agent in ten minutes of the cu
 def draft_analysis(
     conversation: Conversation, scorecard: Scorecard, *, engine: str, version: str, model: str | None = None
 ) -> Analysis:
-    """The analysis of a draft transcript: metrics, acoustic quality, and whether the customer can be heard at all."""
+    """The analysis where the words prove nothing: a draft, or one voice on a mono recording.
+
+    It holds the metrics, the acoustic quality, and whether the customer can be heard at all; of one voice not even
+    these, as it may be anybody's.
+    """
     metrics = measure(conversation.speech, conversation.seconds)
-    silent = metrics.customer_talk_seconds == 0
+    one_voice = conversation.one_voice
+    silent = metrics.customer_talk_seconds == 0 and not one_voice
     reason = "No speech can be heard on the customer's side of the call."
     reached = Judged("NOT_AVAILABLE", None, reason, ()) if silent else Judged(None, None, None, ())
     quality = tuple(
-        acoustic_quality(conversation, metrics, parameter) or not_assessed(parameter, DRAFT_REASON)
+        (None if one_voice else acoustic_quality(conversation, metrics, parameter))
+        or not_assessed(parameter, ONE_VOICE_REASON if one_voice else DRAFT_REASON)
         for parameter in scorecard.parameters
     )
     return Analysis(
         engine=engine,
         version=version,
         model=model,
-        draft=True,
+        draft=conversation.draft,
         intent=reached.intent,
         intent_score=reached.score,
         intent_justification=reached.justification,
@@ -47,8 +59,8 @@ def draft_analysis(
         qualification=(),
         quality=quality,
         quality_score=quality_score(quality),
-        metrics=metrics,
-        notes=("The transcript is a draft: only what the voice activity shows was judged, none of its words.",),
+        metrics=replace(metrics, talk_ratio=None) if one_voice else metrics,
+        notes=(_ONE_VOICE_NOTE if one_voice else _DRAFT_NOTE,),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from callwright.analysis import QualityScore, QualityStatus
 
+ONE_VOICE_REASON = "Not assessed: the mono recording gave no second voice, so nobody knows who says what."
 DRAFT_REASON = "Not assessed: the transcript is a draft, so its words cannot be relied on."
 
 

@@ -72,7 +72,7 @@ class LlmAnalyser:
             StepFailed: `analysis_failed` with `retry`: the server is away, overloaded, refuses the key or does not
                 know the model. The cause is chained, for the log.
         """
-        if conversation.draft:
+        if conversation.draft or conversation.one_voice:
             return draft_analysis(conversation, scorecard, engine=self.name, version=VERSION, model=self._model)
         if not any(line.text.strip() for line in conversation.turns):
             return await self._rules.analyse(conversation, scorecard)

@@ -34,7 +34,7 @@ class RulesAnalyser:
 
     def judge(self, conversation: Conversation, scorecard: Scorecard) -> Analysis:
         """Judge a conversation; never raises for its contents."""
-        if conversation.draft:
+        if conversation.draft or conversation.one_voice:
             return draft_analysis(conversation, scorecard, engine=self.name, version=self.version)
         said = read(conversation.turns)
         asked = exchanges(said)

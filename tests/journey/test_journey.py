@@ -1,0 +1,82 @@
+"""The main job: a batch of recordings goes in, signed callbacks come out, and everything can be asked after."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journey_house import House
+
+RECORDINGS = Path(__file__).parents[2] / "demo" / "recordings"
+MANIFEST: list[dict[str, Any]] = json.loads((RECORDINGS / "manifest.json").read_text())["recordings"]
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("container", ["mp3", "wav", "aac", "m4a", "mp4"])
+async def test_the_projects_own_recordings_in_every_container(house: House, container: str) -> None:
+    made = next(entry for entry in MANIFEST if entry["file"].endswith(container) and len(entry["turns"]) > 2)
+    await house.push(house.record(made["id"], house.serve(RECORDINGS / made["file"])))
+    call = await house.ended(made["id"])
+    assert (call["status"], call["failure"], call["callback_status"]) == ("completed", None, "delivered")
+    assert call["recording"]["duration"] == pytest.approx(made["properties"]["seconds"], abs=0.2)
+    assert call["recording"]["channels"] == made["properties"]["channels"]
+    assert (call["transcript"]["engine"], call["transcript"]["quality"]) == ("pocketsphinx", "draft")
+    assert {turn["speaker"] for turn in call["transcript"]["turns"]} == {"agent", "customer"}
+    told = house.called_back()[made["id"]]
+    assert told["status"] == "completed"
+    assert told["meta"] == {"campaign": "Q1", "attempt": 2}
+    assert told["intent"] is None  # a draft proves none
+    assert told["intent_score"] is None
+    assert {name: call["analysis"][name] for name in ("quality", "quality_score", "summary", "bant")} == {
+        name: told[name] for name in ("quality", "quality_score", "summary", "bant")
+    }
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_transcript_that_the_partner_has_is_analysed_as_it_is(house: House) -> None:
+    made = next(entry for entry in MANIFEST if "next-step-booked" in entry["id"])
+    record = house.record("c", house.serve(RECORDINGS / made["file"]), transcript=made["turns"])
+    await house.push(record)
+    call = await house.ended("c")
+    assert (call["transcript"]["engine"], call["transcript"]["quality"]) == ("partner", "partner")
+    assert [turn["text"] for turn in call["transcript"]["turns"]] == [turn["text"] for turn in made["turns"]]
+    told = house.called_back()["c"]
+    assert told["intent"] == "INTERESTED"
+    assert told["intent_score"] > 50
+    evidence = call["analysis"]["evidence"]["intent"]
+    assert evidence
+    assert all(call["transcript"]["turns"][turn]["speaker"] == "customer" for turn in evidence)
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.timeout(300)
+async def test_real_speech(house: House, shared_audio: Path) -> None:
+    names = ["derived_auto_repairs_40_stereo_mulaw.wav", "jfk.wav"]
+    await house.push(*(house.record(name, house.serve(shared_audio / name)) for name in names))
+    stereo, mono = [await house.ended(name) for name in names]
+    assert stereo["recording"]["duration"] == pytest.approx(245.38, abs=0.1)
+    assert (stereo["recording"]["channels"], stereo["recording"]["codec"]) == (2, "pcm_mulaw")
+    assert stereo["transcript"]["speakers"] == "channels"
+    assert 0.2 < stereo["analysis"]["metrics"]["talk_ratio"] < 0.8
+    assert stereo["transcript"]["coverage"] > 0.8
+    words = " ".join(turn["text"] for turn in mono["transcript"]["turns"]).lower()
+    assert "country" in words
+    assert set(house.called_back()) == set(names)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_batch_tells_how_its_calls_stand(house: House) -> None:
+    made = MANIFEST[0]
+    url = house.serve(RECORDINGS / made["file"])
+    data = await house.push(
+        house.record("a", url, transcript=made["turns"]), house.record("b", house.recordings.url("/404"))
+    )
+    house.recordings.answer("/404", status=404)
+    await house.ended("a")
+    await house.ended("b")
+    batch = (await house.client.get(f"/api/v1/partner/batches/{data['batch_id']}")).json()["data"]
+    assert [(c["id"], c["status"], c["state"], c["callback_status"]) for c in batch["calls"]] == [
+        ("a", "accepted", "completed", "delivered"),
+        ("b", "accepted", "failed", "delivered"),
+    ]
