@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for part in (v1_ingest, v1_read, documentation, health):
-        app.include_router(part.router)
+        app.router.routes.extend(part.router.routes)  # one flat list: what matches a path is found without nesting
     use_envelope(app)
     return app
 

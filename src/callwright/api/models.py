@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from callwright.analysis import Intent, Metrics, QualityStatus
 from callwright.api.rules import (
+    MAX_METADATA_KEYS,
     CallbackUrl,
     Email,
     EndSeconds,
@@ -22,6 +23,7 @@ from callwright.api.rules import (
     Text,
     TurnText,
     UtcTime,
+    not_too_many_keys,
 )
 from callwright.calls import CallbackState, State
 from callwright.errors import FailureCode
@@ -29,7 +31,6 @@ from callwright.recordings import Container
 from callwright.transcription import Quality, SpeakerSource
 
 MAX_CALLS = 50
-MAX_METADATA_KEYS = 5
 MAX_CUSTOM_FIELDS = 10
 MAX_TURNS = 5_000
 
@@ -95,7 +96,12 @@ class CallRecord(TypedDict):
     ]
     metadata: NotRequired[
         Annotated[
-            Annotated[dict[Text, MetadataValue], Field(max_length=MAX_METADATA_KEYS)] | None,
+            Annotated[
+                dict[Text, MetadataValue],
+                BeforeValidator(not_too_many_keys),
+                Field(json_schema_extra={"maxProperties": MAX_METADATA_KEYS}),
+            ]
+            | None,
             Field(description="Comes back verbatim as `meta`"),
         ]
     ]

@@ -11,6 +11,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 EMPTY = "should not be empty"
 
+MAX_METADATA_KEYS = 5
+
 ANY_TEXT = r"^[^\x00]*$"
 """PostgreSQL cannot hold U+0000."""
 
@@ -76,9 +78,16 @@ def _ends_after_start(value: str, info: ValidationInfo) -> str:
 def _is_an_email(value: str) -> str:
     if _PLAIN_EMAIL.fullmatch(value) is None:
         try:
-            validate_email(value, check_deliverability=False)
+            validate_email(value, check_deliverability=False, strict=True)
         except EmailNotValidError as error:
             raise ValueError(value) from error
+    return value
+
+
+def not_too_many_keys(value: object) -> object:
+    """Look at a metadata object's size before its values, so that both faults are told."""
+    if isinstance(value, dict) and len(value) > MAX_METADATA_KEYS:
+        raise PydanticCustomError("too_long", "too long", {"max_length": MAX_METADATA_KEYS})
     return value
 
 

@@ -1,0 +1,125 @@
+"""The partner's door, opened for a test: an application on a real database, a partner of the test's own, a client."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from fastapi import FastAPI
+
+from callwright import partners
+from callwright.db import Pool, transaction
+from callwright.partners import NewPartner
+from callwright.sealing import Sealer
+from callwright.settings import Settings
+from callwright.web import create_app
+
+BATCH_CALL = "/api/v1/partner/ingest/batch-call"
+DISPOSITION = "/api/v1/partner/ingest/disposition-status"
+ABSENT = object()
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Door:
+    """An open door and somebody who may come in: for tenant `acme`, subtenant `sales`."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    pool: Pool
+    partner: NewPartner
+
+    def headers(self, **changes: str | None) -> httpx.Headers:
+        """The four headers; `tenant_id="other"` replaces one and None leaves it out."""
+        named = {
+            "api_key": self.partner.api_key,
+            "api_secret": self.partner.api_secret,
+            "tenant_id": "acme",
+            "sub_tenant_id": "sales",
+            **changes,
+        }
+        headers = {f"x-{name.replace('_', '-')}": value for name, value in named.items() if value is not None}
+        return httpx.Headers({"content-type": "application/json", **headers}, encoding="utf-8")
+
+    async def post(self, body: object, **changes: str | None) -> httpx.Response:
+        """Post a body as a batch."""
+        return await self.client.post(BATCH_CALL, content=json.dumps(body), headers=self.headers(**changes))
+
+    async def put(self, body: object, **changes: str | None) -> httpx.Response:
+        """Put a body as a disposition."""
+        return await self.client.put(DISPOSITION, content=json.dumps(body), headers=self.headers(**changes))
+
+    async def get(self, path: str, **changes: str | None) -> httpx.Response:
+        """Get a path below the base path."""
+        return await self.client.get(f"/api/v1/partner/{path}", headers=self.headers(**changes))
+
+    async def for_another(self, *tenants: tuple[str, str], auto_provision: bool = False) -> "Door":
+        """The same door for a new partner that acts for these tenants and subtenants."""
+        return Door(
+            self.app, self.client, self.pool, await _add_partner(self.pool, *tenants, provisions=auto_provision)
+        )
+
+
+async def _add_partner(pool: Pool, *tenants: tuple[str, str], provisions: bool = False) -> NewPartner:
+    async with transaction(pool) as connection:
+        added = await partners.add_partner(connection, uuid4().hex, sealer=Sealer(bytes(32)), auto_provision=provisions)
+        for tenant_id, subtenant_id in tenants:
+            await partners.add_tenant(connection, added.partner_id, tenant_id, subtenant_id)
+    return added
+
+
+@asynccontextmanager
+async def open_door(database_url: str, **settings: Any) -> AsyncIterator[Door]:
+    """Run the application with these settings and add a partner with one tenant."""
+    app = create_app(Settings(**{"database_url": database_url, "rate_limit": 10_000, **settings}))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://callwright.test") as client,
+    ):
+        pool: Pool = app.state.pool
+        yield Door(app, client, pool, await _add_partner(pool, ("acme", "sales")))
+
+
+def a_record(call_id: str = "call123", /, **changes: Any) -> Body:
+    """A record as in section 2 of the contract; `call__id=5` changes a nested field, `ABSENT` takes it out."""
+    record: Body = {
+        "call": {
+            "id": call_id,
+            "recording_url": "https://recordings.example.com/call123.mp3",
+            "start_time": "2023-01-01T10:00:00Z",
+            "end_time": "2023-01-01T10:30:00Z",
+            "contact_number": "+1234567890",
+        },
+        "agent": {"id": "agent123", "email": "agent@example.com", "name": "Asha"},
+        "customer": {
+            "id": "customer123",
+            "name": "Jo",
+            "email": "jo@example.com",
+            "disposition_status": "interested",
+        },
+        "industry": "Technology",
+        "function": "Sales",
+        "callback_url": "https://partner.example.com/callback",
+        "metadata": {"campaign": "Q1 Outreach", "attempt": 2},
+        "custom_fields": [{"internal_name": "lead_source", "value": "Website"}],
+    }
+    for path, value in changes.items():
+        *parents, name = path.split("__")
+        node = record
+        for parent in parents:
+            node = node[parent]
+        if value is ABSENT:
+            node.pop(name, None)
+        else:
+            node[name] = value
+    return record
+
+
+def a_batch(*records: Body) -> Body:
+    """A body of these records."""
+    return {"data": list(records)}
