@@ -18,27 +18,27 @@ def tones(seconds: float, rate: int, *hertz: float) -> Samples:
     return np.stack([np.sin(2 * np.pi * tone * time) * 11_000 for tone in hertz]).astype(np.int16)
 
 
-def encode(samples: Samples, rate: int, *, container: str, codec: str, video: bool = False) -> bytes:
-    """Samples of one or two channels as a file of FFmpeg's, with two seconds of moving picture where asked for."""
+def encode(samples: Samples | None, rate: int, *, container: str, codec: str, video: bool = False) -> bytes:
+    """Samples of one or two channels as a file of FFmpeg's, with or only two seconds of moving picture."""
     target = io.BytesIO()
-    layout = ("mono", "stereo")[len(samples) - 1]
     with av.open(target, mode="w", format=container) as file:
-        if video:
-            picture = file.add_stream("mpeg4", rate=10)
+        picture = file.add_stream("mpeg4", rate=10) if video else None
+        layout = ("mono", "stereo")[0 if samples is None else len(samples) - 1]
+        sound = None if samples is None else file.add_stream(codec, rate=rate, layout=layout)
+        if picture is not None:
             picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
-        sound = file.add_stream(codec, rate=rate, layout=layout)
-        assert isinstance(sound, AudioStream)
-        if video:
             for index in range(20):
                 shade = np.full((64, 64, 3), index * 10, np.uint8)
                 file.mux(picture.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
             file.mux(picture.encode(None))
-        for start in range(0, samples.shape[1], 4096):
-            part = np.ascontiguousarray(samples[:, start : start + 4096].T).reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(part, format="s16", layout=layout)
-            frame.sample_rate, frame.pts = rate, start
-            file.mux(sound.encode(frame))
-        file.mux(sound.encode(None))
+        if samples is not None:
+            assert isinstance(sound, AudioStream)
+            for start in range(0, samples.shape[1], 4096):
+                part = np.ascontiguousarray(samples[:, start : start + 4096].T).reshape(1, -1)
+                frame = av.AudioFrame.from_ndarray(part, format="s16", layout=layout)
+                frame.sample_rate, frame.pts = rate, start
+                file.mux(sound.encode(frame))
+            file.mux(sound.encode(None))
     return target.getvalue()
 
 

@@ -1,0 +1,191 @@
+"""Decode a recording in a limited process, so that no file can harm, hold up or fill the worker."""
+
+import asyncio
+import atexit
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from callwright.errors import FAILURE_CODES, StepFailed
+from callwright.recordings import Decoded
+
+RATE = 16_000
+_LONGEST_ANSWER = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What decoding one recording may take.
+
+    Attributes:
+        seconds: The longest recording.
+        memory_bytes: Address space on top of the libraries' own.
+        cpu_seconds: Processor time.
+        wall_seconds: Time.
+    """
+
+    seconds: float = 4 * 3600
+    memory_bytes: int = 512 * 1024 * 1024
+    cpu_seconds: int = 300
+    wall_seconds: float = 600
+
+
+DEFAULT_LIMITS = DecodeLimits()
+
+
+async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> Decoded:
+    """Decode a recording to 16 kHz samples, in a process of its own that ends when this does.
+
+    Two channels stay apart. Of more than two, FFmpeg's stereo downmix is kept; of several audio tracks, the one that
+    FFmpeg takes for the main one. The channels may be silent or alike: that is not judged here.
+
+    Args:
+        source: The recording; its container is told from its bytes.
+        scratch: A folder for the samples; the caller removes it.
+        limits: What it may take.
+
+    Raises:
+        StepFailed: With one of these codes: `recording_empty`, `recording_not_audio`, `recording_unsupported_format`,
+            `recording_protected`, `recording_damaged`, `recording_truncated`, `recording_too_long`,
+            `recording_too_costly`; `internal_error`, to be tried again, where the process could not be run.
+        RuntimeError: The decoder has a fault of its own.
+    """
+    target = scratch / "samples.s16le"
+    try:
+        reply = await _ask(source, target, limits)
+        return _decoded(reply, target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+async def _ask(source: Path, target: Path, limits: DecodeLimits) -> dict[str, Any]:
+    job = {
+        "seconds": limits.seconds,
+        "memory_bytes": limits.memory_bytes,
+        "cpu_seconds": limits.cpu_seconds,
+        "file_bytes": int(limits.seconds * RATE * 2 * 2) + 1024 * 1024,
+    }
+    ours = _handed_over(json.dumps(job).encode(), source, target)
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    try:
+        async with asyncio.timeout(limits.wall_seconds):
+            answer = b""
+            while chunk := await reader.read(_LONGEST_ANSWER - len(answer)):
+                answer += chunk
+    except TimeoutError:
+        raise _too_costly("time") from None
+    finally:
+        writer.close()  # whatever still runs for us is killed when it sees this
+    return _parsed(answer)
+
+
+def _handed_over(job: bytes, source: Path, target: Path) -> socket.socket:
+    """Start a decoding; what comes of it is read from the socket, and closing the socket ends it."""
+    with contextlib.ExitStack() as stack:
+        recording = stack.enter_context(source.open("rb"))
+        first = stack.enter_context(target.open("w+b"))
+        second = stack.enter_context(tempfile.TemporaryFile(dir=target.parent))
+        ours, theirs = map(stack.enter_context, socket.socketpair())
+        _server.send(job, [theirs.fileno(), recording.fileno(), first.fileno(), second.fileno()])
+        return ours.dup()
+
+
+def _parsed(answer: bytes) -> dict[str, Any]:
+    """What the process said, checked as far as it matters: a broken one may say anything."""
+    try:
+        reply = json.loads(answer)
+    except ValueError:
+        raise StepFailed("internal_error", "The recording could not be decoded just now.", retry=True) from None
+    match reply:
+        case {"decoded": dict(fields)}:
+            return fields
+        case {"failed": [str(code), str(message)]} if code in FAILURE_CODES:
+            raise StepFailed(cast("Any", code), message)
+        case {"out_of": "memory"}:
+            raise _too_costly("memory")
+        case {"signal": signal.SIGXCPU}:
+            raise _too_costly("time")
+        case {"signal": signal.SIGKILL}:  # nobody but the kernel, short of memory
+            raise _too_costly("memory")
+        case {"signal": int()}:
+            raise StepFailed("recording_damaged", "The recording is damaged: it breaks the decoder.")
+    raise RuntimeError(f"The decoder failed: {str(reply)[:500]}")
+
+
+def _decoded(fields: dict[str, Any], target: Path) -> Decoded:
+    channels, samples = int(fields["channels"]), int(fields["samples"])
+    if channels not in (1, 2) or target.stat().st_size != channels * samples * 2:
+        raise RuntimeError("The decoder gave samples that do not fit what it says of them")
+    declared = fields["declared_seconds"]
+    return Decoded(
+        path=target,
+        channels=channels,
+        samples=samples,
+        seconds=samples / RATE,
+        codec=str(fields["codec"]),
+        source_rate=int(fields["source_rate"]),
+        source_channels=int(fields["source_channels"]),
+        declared_seconds=None if declared is None else float(declared),
+        peaks=tuple(bytes.fromhex(peaks) for peaks in fields["peaks"]),
+    )
+
+
+def _too_costly(what: str) -> StepFailed:
+    return StepFailed("recording_too_costly", f"Decoding the recording would take too much {what}.")
+
+
+class _Server:
+    """The process that forks a child per recording; started with the first one, ended with this process."""
+
+    def __init__(self) -> None:
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def send(self, job: bytes, files: list[int]) -> None:
+        """Hand a job over; a moment's work, except that a new server is started where the last one has ended."""
+        for attempt in range(2):
+            if self._control is None or self._process is None or self._process.poll() is not None:
+                self._start()
+            try:
+                socket.send_fds(cast("socket.socket", self._control), [job], files)
+            except (BrokenPipeError, ConnectionError):
+                self.close()
+                if attempt:
+                    raise
+            else:
+                return
+
+    def close(self) -> None:
+        """End the server and every process of it."""
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            self._process.wait()
+        self._control = self._process = None
+
+    def _start(self) -> None:
+        self.close()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TMPDIR", "TZ") if name in os.environ}
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-m", "callwright.recordings.child"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", **kept},
+                start_new_session=True,  # a Ctrl-C at the terminal is for the worker, which lets its work end first
+            )
+
+
+_server = _Server()
+atexit.register(_server.close)
