@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 from partner_side import Received, make_certificate, receive_callbacks, serve_recordings
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -24,7 +25,8 @@ from rich.table import Table
 HERE = Path(__file__).parent
 WAIT_SECONDS = 900
 START_SECONDS = 60
-console = Console()
+POLL_SECONDS = 1.0  # well within 120 requests a minute
+console = Console() if sys.stdout.isatty() else Console(width=120)
 
 
 class DemoFailed(Exception):
@@ -134,6 +136,16 @@ def push(client: httpx.Client, records: list[dict[str, Any]]) -> str:
     return str(data["batch_id"])
 
 
+def read(client: httpx.Client, path: str) -> dict[str, Any]:
+    """Ask after something, and wait as long as the API says where that is too often."""
+    while True:
+        answer = client.get(f"/api/v1/partner/{path}")
+        if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+            data: dict[str, Any] = answer.raise_for_status().json()["data"]
+            return data
+        time.sleep(int(answer.headers["retry-after"]))
+
+
 def wait(client: httpx.Client, batch_id: str, received: Received, count: int) -> None:
     """Show how far the calls are until each has ended and its callback has come."""
     columns = (
@@ -148,25 +160,26 @@ def wait(client: httpx.Client, batch_id: str, received: Received, count: int) ->
         tasks = [progress.add_task(state, total=count) for state in states]
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
-            calls = client.get(f"/api/v1/partner/batches/{batch_id}").raise_for_status().json()["data"]["calls"]
+            calls = read(client, f"batches/{batch_id}")["calls"]
             order = ["received", "fetched", "transcribed", "completed", "failed"]
             for task, state in zip(tasks, states, strict=True):
                 passed = sum(order.index(call["state"]) >= order.index(state) for call in calls if state in order)
                 progress.update(task, completed=len(received.bodies) if state == "called back" else passed)
             if len(received.bodies) == count:
                 return
-            time.sleep(0.5)
+            time.sleep(POLL_SECONDS)
     raise DemoFailed(f"Only {len(received.bodies)} of {count} callbacks came within {WAIT_SECONDS} s.")
 
 
 def show(client: httpx.Client, records: list[dict[str, Any]], received: Received) -> None:
     """Print what became of each call."""
-    table = Table(title="What the partner knows now", caption="— not assessed: a draft transcript proves no intent")
+    caption = "— not assessed: the words of a draft prove nothing, so only what the voices show was judged"
+    table = Table(title="What the partner knows now", caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("call", "state", "engine", "seconds", "agent talks", "intent", "score", "quality", "signature"):
         table.add_column(name, justify="right" if name in {"seconds", "agent talks", "score", "quality"} else "left")
     for record in records:
         call_id = record["call"]["id"]
-        call = client.get(f"/api/v1/partner/calls/{call_id}").raise_for_status().json()["data"]
+        call = read(client, f"calls/{call_id}")
         table.add_row(escape(call_id), *row(call), "[green]verified" if received.verified[call_id] else "[red]WRONG")
     console.print(table)
     for record in records:
@@ -218,7 +231,9 @@ def run(recording: str | None, *, keep: bool) -> None:
         url = stack.enter_context(callwright_up(folder, environment))
         partner = onboard(folder, environment)
         received.webhook_secret = partner["webhook_secret"]
-        console.print(f"Callwright is up at {url}; partner {partner['partner_id']} with key {partner['api_key']}")
+        console.print(
+            f"Callwright is up at {url}; partner {partner['partner_id']} with key {partner['api_key']}", soft_wrap=True
+        )
         headers = {
             "x-api-key": partner["api_key"],
             "x-api-secret": partner["api_secret"],
