@@ -3,8 +3,8 @@
 from typing import Any
 
 from callwright.calls import Submission
-from callwright.db import Pool, transaction
-from callwright.partners import NewPartner, Scope, add_partner, get_partner, scope_of
+from callwright.db import Pool, Scope, transaction
+from callwright.partners import NewPartner, add_partner, get_partner, scope_of
 from callwright.sealing import Sealer
 
 SEALER = Sealer(bytes(range(32)))

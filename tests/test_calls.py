@@ -7,9 +7,8 @@ import pytest
 
 from callwright import calls, customers, reports
 from callwright.calls import Entry
-from callwright.db import Pool, connection
+from callwright.db import Pool, Scope, connection
 from callwright.errors import NotFound
-from callwright.partners import Scope
 from submissions import onboard, scope, submission
 
 

@@ -6,7 +6,7 @@ import hmac
 import pytest
 
 from callwright import partners
-from callwright.db import Pool, connection, transaction
+from callwright.db import Pool, Scope, connection, transaction
 from callwright.errors import Forbidden, SetupError
 from callwright.sealing import Sealer, make_secret_key, read_secret_key
 from submissions import SEALER, onboard
@@ -125,7 +125,7 @@ async def test_racing_requests_bring_a_tenant_in_once(pool: Pool) -> None:
     async with connection(pool) as lent:
         partner = await partners.get_partner(lent, "acme")
 
-    async def ask() -> partners.Scope:
+    async def ask() -> Scope:
         async with connection(pool) as lent:
             return await partners.scope_of(lent, partner, "new", "new")
 

@@ -14,9 +14,8 @@ import asyncpg
 import orjson
 
 from callwright import customers, db, queue
-from callwright.db import Connection, Pool
+from callwright.db import Connection, Pool, Scope
 from callwright.errors import FailureCode, Unavailable
-from callwright.partners import Scope
 from callwright.transcription.conversation import PartnerTurn
 
 State = Literal["received", "fetched", "transcribed", "completed", "failed"]

@@ -1,8 +1,7 @@
 """Customers and agents of a subtenant, and every disposition a customer was ever in."""
 
-from callwright.db import Connection
+from callwright.db import Connection, Scope
 from callwright.errors import NotFound
-from callwright.partners import Scope
 
 HISTORY_ROWS = 1000
 """The most entries of a history that one answer carries, the newest first."""

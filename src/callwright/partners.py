@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from callwright.db import Connection
+from callwright.db import Connection, Scope
 from callwright.errors import Forbidden, SetupError
 from callwright.sealing import Sealer
 
@@ -41,14 +41,6 @@ class Login:
 
     partner: Partner
     secret_hashes: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose data a request or a job may touch."""
-
-    partner_id: int
-    subtenant_no: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ import orjson
 
 from callwright import results
 from callwright.analysis.fields import callback_fields, evidence_fields
-from callwright.db import Connection
+from callwright.db import Connection, Scope
 from callwright.errors import NotFound
-from callwright.partners import Scope
 
 _CALL = """
     SELECT c.call_id, c.batch_id, c.state, c.callback_state, c.failure_code, c.failure_message, c.start_time,

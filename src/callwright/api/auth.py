@@ -14,9 +14,9 @@ from fastapi import Depends, Request
 
 from callwright import db, partners
 from callwright.api.limits import Limiter
-from callwright.db import Pool
+from callwright.db import Pool, Scope
 from callwright.errors import BadRequest, Forbidden, RateLimited, Unauthorized
-from callwright.partners import Partner, Scope
+from callwright.partners import Partner
 
 FRESH_SECONDS = 0.5
 """How long a process relies on what it read of a partner: a revocation acts within a second everywhere."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -37,6 +38,14 @@ AWAY = (
     OSError,
 )
 """What asyncpg raises while the database is down, starting, stopping, full or out of connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose data a request or a job may touch."""
+
+    partner_id: int
+    subtenant_no: int
 
 
 async def _prepare(connection: Connection) -> None:
