@@ -1,6 +1,7 @@
 """The partner's door, opened for a test: an application on a real database, a partner of the test's own, a client."""
 
 import json
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -59,12 +60,10 @@ class Door:
 
     async def for_another(self, *tenants: tuple[str, str], auto_provision: bool = False) -> "Door":
         """The same door for a new partner that acts for these tenants and subtenants."""
-        return Door(
-            self.app, self.client, self.pool, await _add_partner(self.pool, *tenants, provisions=auto_provision)
-        )
+        return Door(self.app, self.client, self.pool, await add_partner(self.pool, *tenants, provisions=auto_provision))
 
 
-async def _add_partner(pool: Pool, *tenants: tuple[str, str], provisions: bool = False) -> NewPartner:
+async def add_partner(pool: Pool, *tenants: tuple[str, str], provisions: bool = False) -> NewPartner:
     async with transaction(pool) as connection:
         added = await partners.add_partner(connection, uuid4().hex, sealer=Sealer(bytes(32)), auto_provision=provisions)
         for tenant_id, subtenant_id in tenants:
@@ -76,13 +75,14 @@ async def _add_partner(pool: Pool, *tenants: tuple[str, str], provisions: bool =
 async def open_door(database_url: str, **settings: Any) -> AsyncIterator[Door]:
     """Run the application with these settings and add a partner with one tenant."""
     app = create_app(Settings(**{"database_url": database_url, "rate_limit": 10_000, **settings}))
-    transport = httpx.ASGITransport(app)
+    address = f"198.18.{random.randrange(256)}.{random.randrange(256)}"  # failed logins are counted by it
+    transport = httpx.ASGITransport(app, client=(address, 1))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://callwright.test") as client,
     ):
         pool: Pool = app.state.pool
-        yield Door(app, client, pool, await _add_partner(pool, ("acme", "sales")))
+        yield Door(app, client, pool, await add_partner(pool, ("acme", "sales")))
 
 
 def a_record(call_id: str = "call123", /, **changes: Any) -> Body:

@@ -34,11 +34,13 @@ def faults_of(adapter: TypeAdapter[Any], body: object, error: ValidationError) -
     if not isinstance(body, dict):
         return _told({}, _details(adapter, {}))
     details = error.errors(include_url=False)
-    if too_long := [fault for fault in details if fault["type"] == "too_long"]:
+    found: list[ErrorDetails] = []
+    while too_long := [fault for fault in details if fault["type"] == "too_long"]:
+        found += too_long
         for fault in too_long:
             _cut(body, fault["loc"], fault["ctx"]["max_length"])
-        details = too_long + _details(adapter, body)
-    return _told(body, details)
+        details = _details(adapter, body)  # what lies deeper was not looked at before
+    return _told(body, found + details)
 
 
 def _details(adapter: TypeAdapter[Any], body: object) -> list[ErrorDetails]:

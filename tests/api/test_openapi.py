@@ -1,0 +1,121 @@
+"""The OpenAPI document: valid, complete, and true."""
+
+from typing import Any
+
+import orjson
+import pytest
+from fastapi.routing import APIRoute
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from callwright import callbacks
+from callwright.api import openapi
+from callwright.api.models import BATCH_CALL, DISPOSITION
+from callwright.api.openapi import openapi_document
+from partner_api import Door, a_batch, a_record
+
+IN_MODULE = pytest.mark.asyncio(loop_scope="module")
+
+DOCUMENT = openapi_document()
+REGISTRY: Registry[Any] = Registry().with_resource("urn:api", Resource.from_contents(DOCUMENT, DRAFT202012))
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    items = {**DOCUMENT["paths"], **DOCUMENT["webhooks"]}
+    return [(path, method, operation) for path, item in items.items() for method, operation in item.items()]
+
+
+def conform(value: object, schema: dict[str, Any]) -> None:
+    """Assert that a value is what a schema of the document says."""
+    here = {"$ref": schema["$ref"].replace("#", "urn:api#")} if "$ref" in schema else _absolute(schema)
+    Draft202012Validator(here, registry=REGISTRY).validate(value)
+
+
+def _absolute(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {k: v.replace("#", "urn:api#") if k == "$ref" else _absolute(v) for k, v in schema.items()}
+    return schema
+
+
+def contents(holder: Any) -> list[dict[str, Any]]:
+    """Every media type object in a part of the document."""
+    if isinstance(holder, list):
+        return [found for each in holder for found in contents(each)]
+    if not isinstance(holder, dict):
+        return []
+    own = list(holder["content"].values()) if "content" in holder else []
+    return own + [found for each in holder.values() for found in contents(each)]
+
+
+def test_valid() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+@IN_MODULE
+async def test_every_route_is_described(door: Door) -> None:
+    routes = {
+        (method.lower(), route.path_format)
+        for route in door.app.routes
+        if isinstance(route, APIRoute) and route.path.startswith("/api/")
+        for method in route.methods or ()
+    }
+    assert routes == {(method, path) for path, method, _ in operations() if path.startswith("/api/")}
+
+
+def test_every_refusal_is_described() -> None:
+    for path, method, operation in operations():
+        if path == "CALL_SUMMARY":
+            continue
+        told = set(operation["responses"])
+        assert {"200", "400", "401", "403", "405", "429", "500", "503"} <= told
+        assert (method == "get") != ({"413", "415", "422"} <= told)
+        for status, response in operation["responses"].items():
+            assert "x-request-id" in response["headers"]
+            assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    found = contents(DOCUMENT)
+    assert len(found) > 40
+    for each in found:
+        conform(each["example"], each["schema"])
+
+
+def test_request_examples_are_accepted() -> None:
+    for adapter, name in ((BATCH_CALL, "batch-call"), (DISPOSITION, "disposition-status")):
+        [operation] = DOCUMENT["paths"][f"{openapi.BASE}/ingest/{name}"].values()
+        adapter.validate_python(operation["requestBody"]["content"]["application/json"]["example"])
+
+
+@IN_MODULE
+async def test_real_answers_are_what_the_document_says(door: Door) -> None:
+    def of(path: str, method: str, status: str) -> dict[str, Any]:
+        schema: dict[str, Any] = DOCUMENT["paths"][openapi.BASE + path][method]["responses"][status]["content"][
+            "application/json"
+        ]["schema"]
+        return schema
+
+    accepted = (await door.post(a_batch(a_record("described"), a_record("described")))).json()
+    conform(accepted, of("/ingest/batch-call", "post", "200"))
+    conform((await door.post({})).json(), of("/ingest/batch-call", "post", "422"))
+    conform((await door.put({"customer_id": "customer123"})).json(), of("/ingest/disposition-status", "put", "200"))
+    conform((await door.get("calls/described")).json(), of("/calls/{call_id}", "get", "200"))
+    batch_id = accepted["data"]["batch_id"]
+    conform((await door.get(f"batches/{batch_id}")).json(), of("/batches/{batch_id}", "get", "200"))
+    conform((await door.get("customers/customer123")).json(), of("/customers/{customer_id}", "get", "200"))
+    conform((await door.get("calls/nothing")).json(), of("/calls/{call_id}", "get", "404"))
+
+
+def test_callback_is_what_the_document_says() -> None:
+    told = callbacks.Told(1, "c", "a", "cu", '{"attempt": 2}', "https://partner.example.com/")
+    sent = orjson.loads(callbacks.payload(told, None, "The recording is gone"))
+    conform(sent, {"$ref": "#/components/schemas/CallSummary"})
+    [operation] = DOCUMENT["webhooks"]["CALL_SUMMARY"].values()
+    assert set(operation["requestBody"]["content"]["application/json"]["example"]) == set(sent)
+
+
+@pytest.mark.parametrize("name", ["BatchCallBody", "DispositionBody", "CallSummary", "CallData", "Refusal"])
+def test_types_are_described(name: str) -> None:
+    assert DOCUMENT["components"]["schemas"][name]["description"]

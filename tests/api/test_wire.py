@@ -1,0 +1,168 @@
+"""The server itself: bounds on bytes and time, and a clean stop; over real connections."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from callwright import web
+from callwright.api import wire
+from callwright.db import open_pool
+from callwright.errors import SetupError
+from callwright.settings import Settings
+from partner_api import BATCH_CALL, Door, a_batch, a_record, add_partner
+
+from .test_limits import free_port
+
+
+@asynccontextmanager
+async def a_server(database_url: str) -> AsyncIterator[tuple[int, asyncio.Event, asyncio.Task[None]]]:
+    """A server on a port of its own, its stop, and its end."""
+    port, stop = free_port(), asyncio.Event()
+    settings = Settings(database_url=database_url)
+    running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop))
+    async with httpx.AsyncClient() as client:
+        while not running.done():
+            with suppress(httpx.ConnectError):
+                await client.get(f"http://127.0.0.1:{port}/healthz")
+                break
+            await asyncio.sleep(0.01)
+    try:
+        yield port, stop, running
+    finally:
+        stop.set()
+        await running
+
+
+async def talk(port: int, *sent: bytes) -> bytes:
+    """Send bytes and read until the server closes, or has sent an answer with its body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = b""
+    try:
+        for piece in sent:
+            writer.write(piece)
+            await writer.drain()
+        while chunk := await reader.read(65536):
+            answer += chunk
+            if answer.endswith(b"}"):
+                break
+    except ConnectionError:
+        pass  # it has hung up on us
+    finally:
+        writer.close()
+    return answer
+
+
+async def test_answers(database_url: str) -> None:
+    async with a_server(database_url) as (port, _, _):
+        answer = await talk(port, b"GET /api/v1/partner/calls/x HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+        assert b"\r\nserver:" not in answer
+        assert b'{"success":false,"message":"API key and secret are required"}' in answer
+        doubled = await talk(port, b"GET /x HTTP/1.1\r\nhost: h\r\n\r\nGET /y HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert doubled.count(b"HTTP/1.1 404 Not Found") >= 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [b"GET /healthz HTTP/1.1\r\n", *[b"x-header: " + b"x" * 60_000] * 3],
+        [b"GET /" + b"x" * 60_000, b"x" * 60_000],
+        [b"GET /healthz HTTP/1.1\r\n" + b"x: y\r\n" * 200 + b"\r\n"],
+        [b"GET /\xff HTTP/1.1\r\n\r\n"],
+        [b"GET /healthz HTTP/1.1\r\nhost: h\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n"],
+        [b"GET /healthz HTTP/1.1\r\nhost: h\r\nx: a\x00b\r\n\r\n"],
+        [b"\x16\x03\x01\x02\x00\x01\x00"],
+    ],
+    ids=["long headers", "long path", "many headers", "path of bytes", "two lengths", "NUL", "TLS"],
+)
+async def test_hostile_heads(database_url: str, head: list[bytes]) -> None:
+    async with a_server(database_url) as (port, _, _):
+        answer = await talk(port, *head)
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+        assert (await talk(port, b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_slow_head(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_server(database_url) as (port, _, _):
+        monkeypatch.setattr(wire, "HEAD_SECONDS", 0.1)
+        async with asyncio.timeout(10):
+            assert await talk(port) == b""
+            assert await talk(port, b"GET /healthz HTTP/1.1\r\nhost:") == b""
+
+
+async def test_body_that_nobody_reads(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_server(database_url) as (port, _, _), asyncio.timeout(10):
+        monkeypatch.setattr(wire, "REST_SECONDS", 0.1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n")
+        answer = await reader.readuntil(b"}")
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        assert await reader.read() == b"", "the connection is closed"
+        writer.close()
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_large_body(database_url: str, chunked: bool) -> None:
+    """The rest of a body that is too large is read and dropped, so that the client comes to read the answer."""
+    large = b" " * 12_000_000
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(large), 65_536):
+            yield large[start : start + 65_536]
+
+    async with a_server(database_url) as (port, _, _), httpx.AsyncClient() as client:
+        door = await a_door(client, database_url)
+        content = pieces() if chunked else large
+        answer = await client.post(f"http://127.0.0.1:{port}{BATCH_CALL}", content=content, headers=door.headers())
+        assert (answer.status_code, answer.json()["message"]) == (413, "Request body is larger than 5 MB")
+        assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+
+
+async def a_door(client: httpx.AsyncClient, database_url: str) -> Door:
+    """A partner to come in as, over a real connection."""
+    pool = await open_pool(database_url, size=1, name="tests")
+    try:
+        return Door(FastAPI(), client, pool, await add_partner(pool, ("acme", "sales")))
+    finally:
+        await pool.close()
+
+
+async def test_stop_waits_for_running_requests(database_url: str) -> None:
+    async with a_server(database_url) as (port, stop, running), httpx.AsyncClient() as client:
+        door = await a_door(client, database_url)
+        begun = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            body = httpx.Request("POST", "http://h", json=a_batch(a_record())).content
+            yield body[:10]
+            begun.set()
+            await asyncio.sleep(0.3)
+            yield body[10:]
+
+        request = asyncio.create_task(
+            client.post(f"http://127.0.0.1:{port}{BATCH_CALL}", content=slow(), headers=door.headers())
+        )
+        await begun.wait()
+        stop.set()
+        assert (await request).status_code == 200
+        await running
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/healthz")
+
+
+async def test_port_in_use(database_url: str) -> None:
+    async with a_server(database_url) as (port, _, _):
+        with pytest.raises(SetupError, match=f"could not start on 127.0.0.1:{port}"):
+            await web.serve(Settings(database_url=database_url), host="127.0.0.1", port=port, stop=asyncio.Event())
+
+
+async def test_no_database() -> None:
+    with pytest.raises(SetupError, match="CALLWRIGHT_DATABASE_URL is not set"):
+        web.create_app(Settings())
+    unreachable = f"postgresql://127.0.0.1:{free_port()}/x"
+    with pytest.raises(SetupError):
+        await web.serve(Settings(database_url=unreachable), host="127.0.0.1", port=free_port(), stop=asyncio.Event())
