@@ -137,7 +137,7 @@ async def test_a_protected_recording_is_named(tmp_path: Path, entry: bytes) -> N
     assert failed.code == "recording_protected"
 
 
-LONG = wav(tones(1, 8000, 440), 8000, tag=7, bits=8, data=bytes(8000 * 4_000))
+LONG = encode(tones(10, 48000, 440, 700), 48000, container="adts", codec="aac") * 200
 WHOLE_M4A = encode(tones(2, 16000, 440), 16000, container="ipod", codec="aac")
 BROKEN = [
     (box(b"ftyp", b"M4A \0\0\0\0") + box(b"mdat", bytes(1000)), "recording_damaged"),
