@@ -1,6 +1,7 @@
 """The server itself: bounds on bytes and time, and a clean stop; over real connections."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -21,9 +22,10 @@ from .test_limits import free_port
 @asynccontextmanager
 async def a_server(database_url: str) -> AsyncIterator[tuple[int, asyncio.Event, asyncio.Task[None]]]:
     """A server on a port of its own, its stop, and its end."""
-    port, stop = free_port(), asyncio.Event()
+    listener, stop = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
+    port = listener.getsockname()[1]
     settings = Settings(database_url=database_url)
-    running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop))
+    running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop, listener=listener))
     async with httpx.AsyncClient() as client:
         while not running.done():
             with suppress(httpx.ConnectError):
