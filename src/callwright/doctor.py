@@ -92,9 +92,9 @@ async def _connect(settings: Settings, stack: AsyncExitStack) -> Connection:
 
 
 async def _database(settings: Settings, connection: Connection) -> Finding:
-    server = connection.get_server_version()
+    server, version = connection.get_server_version(), await connection.fetchval("SHOW server_version")
     where = f"embedded in {settings.data_dir}" if settings.database_url is None else "by CALLWRIGHT_DATABASE_URL"
-    message = f"PostgreSQL {server.major}.{server.minor}, {where}"
+    message = f"PostgreSQL {version}, {where}"
     if server.major < OLDEST_SERVER:
         return Finding("database", "error", f"{message}, is too old", f"Use PostgreSQL {OLDEST_SERVER} or newer")
     if await connection.fetchval("SELECT pg_is_in_recovery()"):

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import httpx
 import structlog
 
 from callwright import queue
@@ -272,6 +271,8 @@ def _stop_on_signal(processes: list[Watched]) -> "asyncio.Task[object]":
 
 async def _announce(data_dir: Path, url: str, announce: Callable[[str], None]) -> None:
     """Tell where the API is, people and scripts, once it answers."""
+    import httpx  # noqa: PLC0415 - loaded while the API starts; other commands do without it
+
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
         while True:
             with suppress(httpx.HTTPError):

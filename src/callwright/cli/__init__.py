@@ -26,7 +26,7 @@ app.add_typer(calls.app, name="call")
 def main() -> None:
     """Run the command line; what the operator must put right is one sentence and what to do, without a traceback."""
     try:
-        app()
+        app(prog_name="callwright")
     except SetupError as error:
         _fail(error.message, error.fix)
     except NotFound as error:

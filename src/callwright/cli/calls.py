@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from callwright import partners, reports
+from callwright import partners
 from callwright.cli.session import command_settings, print_json, with_transaction
 from callwright.db import Connection
 
@@ -22,6 +22,7 @@ def show(
     call_id: Annotated[str, typer.Argument(help="The partner's own id of the call.")],
 ) -> None:
     """Print everything that is known of a call, as the API gives it, in JSON."""
+    from callwright import reports  # noqa: PLC0415 - other commands start without it
 
     async def read(connection: Connection) -> dict[str, object]:
         found = await partners.get_partner(connection, partner)

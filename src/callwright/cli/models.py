@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 from rich.filesize import decimal
-from rich.table import Table
 
-from callwright.cli.session import command_settings, out, print_json
+from callwright.cli.session import command_settings, out, print_json, print_table
 
 app = typer.Typer(help="Download speech models, and list those that are here.", no_args_is_help=True)
 
@@ -31,7 +30,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for s
     if as_json:
         print_json([{"name": name, "bytes": size} for name, size in found])
         return
-    table = Table("Model", "Size", box=None)
-    for name, size in found:
-        table.add_row(name, decimal(size))
-    out.print(table if found else "No model yet; pocketsphinx needs none. Next: callwright models pull small")
+    if not found:
+        out.print("No model yet; pocketsphinx needs none. Next: callwright models pull small")
+        return
+    print_table(("Model", "Size"), [(name, decimal(size)) for name, size in found])

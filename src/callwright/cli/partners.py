@@ -4,10 +4,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from callwright import partners
-from callwright.cli.session import command_settings, out, print_json, sealer_of, with_transaction
+from callwright.cli.session import command_settings, out, print_json, print_table, sealer_of, with_transaction
 from callwright.db import Connection
 from callwright.partners import Partner
 
@@ -50,17 +49,23 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(partner) for partner in found])
         return
-    table = Table("Name", "Key", "Tenants", "Requests/min", "Agent's channel", "State", box=None)
-    for partner in found:
-        table.add_row(
-            partner.name,
-            partner.api_key,
-            "brings its own" if partner.auto_provision else "as added",
-            str(partner.rate_limit or "default"),
-            str(partner.agent_channel),
-            f"revoked {partner.revoked_at:%Y-%m-%d %H:%M} UTC" if partner.revoked_at else "live",
-        )
-    out.print(table if found else "No partner yet. Next: callwright partner add NAME")
+    if not found:
+        out.print("No partner yet. Next: callwright partner add NAME")
+        return
+    print_table(
+        ("Name", "Key", "Tenants", "Requests/min", "Agent's channel", "State"),
+        [
+            (
+                partner.name,
+                partner.api_key,
+                "brings its own" if partner.auto_provision else "as added",
+                str(partner.rate_limit or "default"),
+                str(partner.agent_channel),
+                f"revoked {partner.revoked_at:%Y-%m-%d %H:%M} UTC" if partner.revoked_at else "live",
+            )
+            for partner in found
+        ],
+    )
 
 
 @partner_app.command("rotate")
@@ -156,10 +161,13 @@ def list_tenants(partner: Name, as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(tenant) for tenant in tenants])
         return
-    table = Table("Tenant", "Subtenant", "Since", box=None)
-    for tenant in tenants:
-        table.add_row(tenant.tenant_id, tenant.subtenant_id, f"{tenant.created_at:%Y-%m-%d %H:%M} UTC")
-    out.print(table if tenants else f"No tenant yet. Next: callwright tenant add {partner} TENANT SUBTENANT")
+    if not tenants:
+        out.print(f"No tenant yet. Next: callwright tenant add {partner} TENANT SUBTENANT", markup=False)
+        return
+    print_table(
+        ("Tenant", "Subtenant", "Since"),
+        [(tenant.tenant_id, tenant.subtenant_id, f"{tenant.created_at:%Y-%m-%d %H:%M} UTC") for tenant in tenants],
+    )
 
 
 def _show_once(heading: str, secrets: dict[str, str]) -> None:

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from callwright import __version__
 from callwright.cli.session import command_settings, database, out, print_json, process_settings
-from callwright.doctor import SIGNS, examine
 from callwright.logs import configure_logging
 from callwright.settings import default_data_dir, load_settings
 from callwright.up import prepare, run_up
@@ -104,6 +103,8 @@ def migrate() -> None:
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False) -> None:
     """Check everything that can be wrong before the first call, and say what to do."""
+    from callwright.doctor import SIGNS, examine  # noqa: PLC0415 - other commands start without it
+
     findings = asyncio.run(examine(command_settings()))
     if as_json:
         print_json([asdict(finding) for finding in findings])

@@ -1,7 +1,7 @@
 """What commands work with: the settings made whole, a database, and the two ways to answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -9,6 +9,8 @@ import orjson
 import typer
 from pydantic import SecretStr
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from callwright import db
 from callwright.db import Connection
@@ -24,6 +26,8 @@ from callwright.up import prepare, secret_key
 T = TypeVar("T")
 
 out = Console(soft_wrap=True, highlight=False)
+if not out.is_terminal:
+    out.width = 200  # into a file or a pipe: nobody's screen is too narrow
 
 
 def command_settings() -> Settings:
@@ -96,6 +100,16 @@ def with_transaction(settings: Settings, work: Callable[[Connection], Awaitable[
                 await pool.close()
 
     return asyncio.run(run())
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table whose words are folded on a narrow screen, never cut off, and taken as they are."""
+    table = Table(box=None)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(word) for word in row))
+    out.print(table)
 
 
 def print_json(value: object) -> None:

@@ -44,7 +44,7 @@ class _Slot:
             SetupError: The engine or its model is missing.
         """
         if self._executor is None:
-            context = multiprocessing.get_context("forkserver")
+            context = multiprocessing.get_context("spawn")  # its processes are our own children
             executor = ProcessPoolExecutor(1, mp_context=context, initializer=_settle)
             loop = asyncio.get_running_loop()
             try:

@@ -1,0 +1,232 @@
+"""The commands, on a real database: what they print, what scripts read, and how they fail."""
+
+import asyncio
+import json
+import logging
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from callwright.cli import main
+from callwright.errors import Forbidden
+from callwright.partners import find_login, verify
+from callwright.sealing import make_secret_key
+from callwright.settings import load_settings
+from callwright.up import secret_key
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [name for name in os.environ if name.startswith("CALLWRIGHT_")]:
+        monkeypatch.delenv(name)
+    root = logging.getLogger()
+    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+    root.handlers[:], sys.excepthook, logging.raiseExceptions = handlers, hook, True
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process; gives what it printed, or fails with what it said."""
+
+    def call(*words: str, fails: int | None = None) -> str:
+        monkeypatch.setattr(sys, "argv", ["callwright", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        assert (ended.value.code or 0) == (fails or 0), printed
+        assert "Traceback" not in printed.err
+        return printed.err if fails else printed.out
+
+    return call
+
+
+@pytest.fixture
+def on_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("CALLWRIGHT_DATABASE_URL", database_url)
+    monkeypatch.setenv("CALLWRIGHT_SECRET_KEY", make_secret_key())
+    return database_url
+
+
+@pytest.mark.usefixtures("on_database")
+def test_a_partners_life(run: Run) -> None:
+    assert "No partner yet" in run("partner", "list")
+    added = json.loads(run("partner", "add", "Acme Voice", "--json"))
+    assert list(added) == ["partner_id", "api_key", "api_secret", "webhook_secret"]
+    assert added["api_key"].startswith("cw_live_")
+    assert added["api_secret"].startswith("cws_live_")
+    assert added["webhook_secret"].startswith("whsec_")
+
+    (listed,) = json.loads(run("partner", "list", "--json"))
+    assert (listed["name"], listed["auto_provision"], listed["revoked_at"]) == ("Acme Voice", False, None)
+    assert "secret" not in json.dumps(listed)
+
+    run("partner", "set", "Acme Voice", "--rate-limit", "7", "--agent-channel", "1", "--auto-provision")
+    run("partner", "set", "Acme Voice", "--no-auto-provision")
+    (listed,) = json.loads(run("partner", "list", "--json"))
+    assert (listed["rate_limit"], listed["agent_channel"], listed["auto_provision"]) == (7, 1, False)
+
+    assert "acts for north, sales" in run("tenant", "add", "Acme Voice", "north", "sales")
+    (tenant,) = json.loads(run("tenant", "list", "Acme Voice", "--json"))
+    assert (tenant["tenant_id"], tenant["subtenant_id"]) == ("north", "sales")
+
+    assert "is revoked" in run("partner", "revoke", "Acme Voice")
+    shown = run("partner", "list")
+    assert "revoked 20" in shown
+    assert added["api_key"] in shown  # whole, for copying
+
+
+@pytest.mark.usefixtures("on_database")
+def test_secrets_are_shown_once_and_it_says_so(run: Run) -> None:
+    shown = run("partner", "add", "Acme", "--auto-provision")
+    assert "x-api-secret" in shown
+    assert "cws_live_" in shown
+    assert "shown this once" in shown
+    assert "cws_live_" not in run("partner", "list")
+
+
+async def secrets_that_open(url: str, key: str, *secrets: str) -> list[bool]:
+    connection = await asyncpg.connect(url)
+    login = await find_login(connection, key)
+    await connection.close()
+    opens = []
+    for secret in secrets:
+        try:
+            verify(login, secret)
+            opens.append(True)
+        except Forbidden:
+            opens.append(False)
+    return opens
+
+
+@pytest.mark.parametrize(("overlap", "old_opens"), [("1", True), ("0", False)])
+def test_a_rotated_secret_overlaps_as_long_as_asked(run: Run, on_database: str, overlap: str, old_opens: bool) -> None:
+    old = json.loads(run("partner", "add", "Acme", "--json"))
+    new = json.loads(run("partner", "rotate", "Acme", "--overlap", overlap, "--json"))
+    assert list(new) == ["partner_id", "api_key", "api_secret"]
+    opens = asyncio.run(secrets_that_open(on_database, old["api_key"], old["api_secret"], new["api_secret"]))
+    assert opens == [old_opens, True]
+    webhook = json.loads(run("partner", "rotate", "Acme", "--webhook", "--json"))
+    assert webhook["webhook_secret"].startswith("whsec_")
+    assert webhook["webhook_secret"] != old["webhook_secret"]
+    assert "valid for 24 hours" in run("partner", "rotate", "Acme")
+
+
+@pytest.mark.usefixtures("on_database")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("partner", "add", "Acme"), "There is a partner 'Acme' already"),
+        (("partner", "revoke", "Nobody"), "There is no partner 'Nobody'"),
+        (("partner", "rotate", "Nobody"), "There is no partner 'Nobody'"),
+        (("tenant", "add", "Nobody", "t", "s"), "There is no partner 'Nobody'"),
+        (("tenant", "list", "Nobody"), "There is no partner 'Nobody'"),
+        (("call", "show", "Acme", "none"), "Call not found"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence_and_what_to_do(run: Run, words: tuple[str, ...], says: str) -> None:
+    run("partner", "add", "Acme", "--json")
+    message = run(*words, fails=1)
+    assert says in message
+    assert "\n→ " in message
+
+
+@pytest.mark.parametrize(
+    "words", [("partner", "set", "Acme"), ("partner", "set", "Acme", "--rate-limit", "0"), ("up", "--port", "70000")]
+)
+def test_arguments_that_make_no_sense_are_refused(run: Run, words: tuple[str, ...]) -> None:
+    assert "Usage: " in run(*words, fails=2)
+
+
+def test_the_embedded_database_serves_commands_and_keeps_its_key(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLWRIGHT_DATA_DIR", str(tmp_path / "data"))
+    added = json.loads(run("partner", "add", "Acme", "--json"))
+    key_file = tmp_path / "data" / "secret.key"
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    key = key_file.read_text()
+    assert json.loads(run("partner", "list", "--json"))[0]["api_key"] == added["api_key"]
+    assert key_file.read_text() == key
+    assert "up to date" in run("migrate")
+    assert [p.name for p in (tmp_path / "data").glob("secret.key*")] == ["secret.key"]
+
+
+def test_a_real_database_needs_the_key_to_be_set(run: Run, on_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CALLWRIGHT_SECRET_KEY")
+    for words in (("partner", "add", "Acme"), ("serve",), ("worker",)):
+        load_settings.cache_clear()
+        message = run(*words, fails=1)
+        assert "CALLWRIGHT_SECRET_KEY is not set" in message
+        assert "head -c 32 /dev/urandom | base64" in message
+
+
+def test_the_setting_goes_before_the_file(tmp_path: Path) -> None:
+    settings = load_settings().model_copy(update={"data_dir": tmp_path})
+    kept = secret_key(settings)
+    assert secret_key(settings) == kept
+    other = make_secret_key()
+    assert secret_key(settings.model_copy(update={"secret_key": SecretStr(other)})) == other
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_processes_need_a_database(run: Run, command: str) -> None:
+    message = run(command, fails=1)
+    assert "CALLWRIGHT_DATABASE_URL is not set" in message
+    assert "callwright up" in message
+
+
+def test_a_database_without_the_schema_is_brought_up_to_date(
+    run: Run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLWRIGHT_DATABASE_URL", empty_database_url)
+    assert "Run: callwright migrate" in run("partner", "list", fails=1)
+    assert "applied 0001_partners" in run("migrate")
+    assert "applied" not in run("migrate")
+    assert "No partner yet" in run("partner", "list")
+
+
+def test_a_database_that_is_away_is_told_without_its_password(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLWRIGHT_DATABASE_URL", "postgresql://app:hunter2@127.0.0.1:1/calls")
+    message = run("partner", "list", fails=1)
+    assert "The database cannot be reached" in message
+    assert "hunter2" not in message
+
+
+def test_a_setting_that_cannot_be_read_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLWRIGHT_RATE_LIMIT", "many")
+    assert "CALLWRIGHT_RATE_LIMIT" in run("partner", "list", fails=1)
+
+
+def test_the_document_is_printed(run: Run) -> None:
+    document: dict[str, Any] = json.loads(run("openapi"))
+    assert document["openapi"].startswith("3.1")
+    assert "/api/v1/partner/ingest/batch-call" in document["paths"]
+
+
+def test_models_are_listed(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLWRIGHT_DATA_DIR", str(tmp_path))
+    assert "No model yet" in run("models", "list")
+    assert json.loads(run("models", "list", "--json")) == []
+
+
+def test_every_command_has_its_help(run: Run) -> None:
+    listed = run("--help")
+    for command in ("up", "serve", "worker", "migrate", "doctor", "partner", "tenant", "models", "call", "openapi"):
+        assert command in listed
+        assert "Usage: callwright" in run(command, "--help")
