@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from callwright.db import Pool, connection
+from callwright.partners import set_partner
 from journey_house import House
 
 RECORDINGS = Path(__file__).parents[2] / "demo" / "recordings"
@@ -63,6 +65,19 @@ async def test_real_speech(house: House, shared_audio: Path) -> None:
     words = " ".join(turn["text"] for turn in mono["transcript"]["turns"]).lower()
     assert "country" in words
     assert set(house.called_back()) == set(names)
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(("agent_channel", "talk_ratio"), [(0, 1.0), (1, 0.0)])
+async def test_which_channel_is_the_agents_is_the_partners_setting(
+    house: House, pool: Pool, agent_channel: int, talk_ratio: float
+) -> None:
+    async with connection(pool) as lent:
+        await set_partner(lent, house.partner.partner_id, agent_channel=agent_channel)
+    await house.push(house.record("c", house.serve(RECORDINGS / "nobody-there.wav")))
+    call = await house.ended("c")
+    assert call["analysis"]["metrics"]["talk_ratio"] == talk_ratio
+    assert call["analysis"]["intent"] == ("NOT_AVAILABLE" if agent_channel == 0 else None)
 
 
 @pytest.mark.usefixtures("worker")
