@@ -1,0 +1,142 @@
+"""What pages claim of the code: the figures they name, and the facts that the decisions rest on."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from callwright import callbacks, calls, web, worker
+from callwright.api import auth, body, models, rules, wire
+from callwright.callbacks import RetryPolicy
+from callwright.customers import read_customer
+from callwright.db import Pool, connection
+from callwright.errors import NotFound
+from callwright.recordings.audio import DecodeLimits
+from callwright.recordings.decoder import HIGHEST_RATE, LOWEST_RATE
+from callwright.recordings.fetch import FetchLimits
+from callwright.reports import read_batch, read_call
+from docs.answers import SOURCE
+from docs.pages import ROOT, page
+from submissions import onboard, scope, submission
+
+SCOPED = (
+    *("agents", "analyses", "batches", "callback_attempts", "callbacks", "calls", "customers", "dispositions"),
+    *("recordings", "subtenants", "transcripts"),
+)
+"""The tables of what partners send and get."""
+ASKS = re.compile(rf"(?i)\b(?:from|join|into|update)\s+(?:{'|'.join(SCOPED)})\b")
+
+COUNT = {3: "three", 4: "four"}
+FETCH, DECODE, RETRY = FetchLimits(), DecodeLimits(), RetryPolicy()
+ERRORS, HOW_TO = "docs/reference/errors.md", "docs/how-to/"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("README.md", f"batch of 1 to {models.MAX_CALLS} calls"),
+        ("README.md", f"tried again {COUNT[callbacks.TRIES - 1]} times"),
+        (ERRORS, f"more than {body.MAX_BYTES:,} bytes"),
+        (ERRORS, f"larger than {wire.HEAD_BYTES // 1024} KB, or more than {wire.HEAD_LINES}"),
+        (ERRORS, f"no more than {models.MAX_CALLS} elements` | `data`; {models.MAX_CUSTOM_FIELDS} for `custom_fields`"),
+        (ERRORS, f"no more than {rules.MAX_METADATA_KEYS} keys"),
+        (ERRORS, f"{models.MAX_TURNS:,} for `transcript`"),
+        (ERRORS, f"up to {COUNT[calls.TRIES]} tries in all"),
+        (ERRORS, f"{FETCH.stall_seconds:g} seconds without a byte, {FETCH.max_seconds / 60:g} minutes for all of it"),
+        (ERRORS, f"more than {FETCH.max_redirects} redirects"),
+        (ERRORS, f"more than {FETCH.max_bytes // 1_000_000} MB"),
+        (ERRORS, f"more than {DECODE.seconds / 3600:g} hours of sound"),
+        (ERRORS, f"below {LOWEST_RATE / 1000:g} or above {HIGHEST_RATE / 1000:g} kHz"),
+        ("docs/explanation/what-happens-to-a-call.md", f"at most {FETCH.max_bytes // 1_000_000} MB"),
+        ("docs/explanation/what-happens-to-a-call.md", f"tried up to {COUNT[calls.TRIES]} times"),
+        (HOW_TO + "receive-callbacks.md", f"within {RETRY.timeout:g} seconds acknowledges"),
+        (HOW_TO + "receive-callbacks.md", f"tried again {COUNT[callbacks.TRIES - 1]} times"),
+        (HOW_TO + "receive-callbacks.md", f"about {RETRY.first_wait:g} seconds, one minute and six minutes later"),
+        (HOW_TO + "run-on-your-own-postgresql.md", f"at most {web.POOL_CONNECTIONS} connections"),
+        ("docs/quickstart.md", f"answers within {RETRY.timeout:g} seconds"),
+    ],
+)
+def test_figures_are_those_of_the_code(name: str, sentence: str) -> None:
+    assert sentence in re.sub(r"\s+", " ", page(name))
+
+
+def test_figures_that_pages_put_into_words() -> None:
+    assert RETRY.first_wait * RETRY.factor == 60
+    assert RETRY.first_wait * RETRY.factor**2 == 360
+    assert callbacks.LONGEST_WAIT_SECONDS == 3600
+    assert worker.POLL.total_seconds() == 0.5
+    assert auth.FRESH_SECONDS < 1
+
+
+def test_lock_files_hold_hashes_and_no_addresses() -> None:
+    locks = sorted((ROOT / "requirements").glob("*.lock"))
+    assert [lock.name for lock in locks] == ["base.lock", "dev.lock", "uv.lock"]
+    for lock in locks:
+        text = lock.read_text("utf-8")
+        pinned = re.findall(r"^[a-z0-9][\w.-]*==", text, re.MULTILINE)
+        assert "://" not in text
+        assert pinned
+        assert len(pinned) == len(re.findall(r"==[^\n]*\\\n +--hash=sha256:", text))
+        assert "moto==" not in pinned
+
+
+def unscoped(text: str) -> list[str]:
+    """The statements of a module that touch a partner's data without naming the partner."""
+    strings = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else " " for part in node.values)
+        if isinstance(node, ast.JoinedStr)
+        else str(node.value)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+    ]
+    statements = [s for s in strings if re.search(r"\b(?:SELECT|INSERT|UPDATE|DELETE)\b", s) and ASKS.search(s)]
+    return [statement for statement in statements if "partner_id" not in statement]
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def test_every_query_names_the_partner() -> None:
+    assert {str(path): faults for path in modules() if (faults := unscoped(path.read_text("utf-8")))} == {}
+    assert sum(len(ASKS.findall(path.read_text("utf-8"))) for path in modules()) > 20, "queries are found"
+    assert unscoped('QUESTION = "SELECT state FROM calls WHERE call_id = $1"')
+    assert unscoped('f"UPDATE callbacks SET state = {1}"')
+
+
+async def test_equal_names_of_two_partners_never_meet(pool: Pool) -> None:
+    await onboard(pool, "acme")
+    await onboard(pool, "other")
+    ours, theirs = await scope(pool, "acme"), await scope(pool, "other")
+    elsewhere = await scope(pool, "acme", "t", "another")
+    accepted = await calls.accept(pool, ours, [submission()])
+    async with connection(pool) as lent:
+        assert (await read_call(lent, ours, "call-1"))["id"] == "call-1"
+        for outsider in (theirs, elsewhere):
+            with pytest.raises(NotFound):
+                await read_call(lent, outsider, "call-1")
+            with pytest.raises(NotFound):
+                await read_batch(lent, outsider, str(accepted.batch_id))
+            with pytest.raises(NotFound):
+                await read_customer(lent, outsider, "customer-1")
+
+
+async def test_what_the_decisions_say_of_the_database(pool: Pool) -> None:
+    async with connection(pool) as lent:
+        keys = await lent.fetch(
+            """
+            SELECT t.relname AS name, a.attname AS first_of_key, t.relrowsecurity AS secured
+            FROM pg_class t
+            JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary
+            JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
+            WHERE t.relnamespace = 'public'::regnamespace
+            """
+        )
+        triggers = await lent.fetch(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = 'pgqueuer'::regclass AND NOT tgisinternal"
+        )
+    found = {row["name"]: row for row in keys}
+    assert {found[table]["first_of_key"] for table in SCOPED} == {"partner_id"}
+    assert not any(row["secured"] for row in keys), "docs/decisions/no-row-level-security-yet.md is out of date"
+    assert triggers == [], "PgQueuer sends no NOTIFY"
