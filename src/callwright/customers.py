@@ -15,8 +15,10 @@ UPSERT_AGENTS = """
                (array_agg(agent_email ORDER BY ord DESC) FILTER (WHERE agent_email IS NOT NULL))[1] AS email
         FROM accepted GROUP BY agent_id
     ) AS given
-    LEFT JOIN agents AS known
-        ON known.partner_id = $1 AND known.subtenant_no = $2 AND known.agent_id = given.agent_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM agents AS one
+        WHERE one.partner_id = $1 AND one.subtenant_no = $2 AND one.agent_id = given.agent_id LIMIT 1
+    ) AS known ON true
     WHERE known.agent_id IS NULL
        OR coalesce(given.name, known.name) IS DISTINCT FROM known.name
        OR coalesce(given.email, known.email) IS DISTINCT FROM known.email
@@ -24,7 +26,11 @@ UPSERT_AGENTS = """
     ON CONFLICT (partner_id, subtenant_no, agent_id) DO UPDATE
         SET name = coalesce(excluded.name, kept.name), email = coalesce(excluded.email, kept.email)
 """
-"""The part of the ingest statement that brings agents in; one that does not change is neither written nor locked."""
+"""The part of the ingest statement that brings agents in; one that does not change is neither written nor locked.
+
+The lateral look-up with its limit keeps to one index probe each: as a plain join it may get a plan, kept for good, that
+reads all of a subtenant's agents.
+"""
 
 UPSERT_CUSTOMERS = """
     INSERT INTO customers AS kept
@@ -39,8 +45,10 @@ UPSERT_CUSTOMERS = """
                max(end_time) FILTER (WHERE disposition_status IS NOT NULL) AS effective_at
         FROM accepted GROUP BY customer_id
     ) AS given
-    LEFT JOIN customers AS known
-        ON known.partner_id = $1 AND known.subtenant_no = $2 AND known.customer_id = given.customer_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM customers AS one
+        WHERE one.partner_id = $1 AND one.subtenant_no = $2 AND one.customer_id = given.customer_id LIMIT 1
+    ) AS known ON true
     WHERE known.customer_id IS NULL
        OR coalesce(given.name, known.name) IS DISTINCT FROM known.name
        OR coalesce(given.email, known.email) IS DISTINCT FROM known.email
