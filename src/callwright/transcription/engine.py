@@ -52,10 +52,17 @@ class Engine(Protocol):
             its time, and do better or cost less with more to hear.
     """
 
-    name: str
-    model: str | None
-    draft: bool
-    joins: bool
+    @property
+    def name(self) -> str: ...  # noqa: D102 - as above
+
+    @property
+    def model(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def draft(self) -> bool: ...  # noqa: D102
+
+    @property
+    def joins(self) -> bool: ...  # noqa: D102
 
     def transcribe(self, samples: Floats, language: str | None) -> Heard:
         """Put speech into words.

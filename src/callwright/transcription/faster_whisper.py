@@ -41,7 +41,7 @@ class FasterWhisper:
                 samples, language=code, word_timestamps=True, condition_on_previous_text=False
             )
             segments = [
-                Segment(word.start, word.end, word.word, word.probability)
+                Segment(float(word.start), float(word.end), word.word, float(word.probability))
                 for part in found
                 for word in part.words or ()
             ]
@@ -103,8 +103,9 @@ def pull_model(name: str, folder: Path) -> Path:
     except ValueError as error:  # an unknown name, or a malformed one
         raise SetupError(f"There is no model {name!r}: {error}", "callwright models list") from error
     except (OSError, HTTPError) as error:
+        reason = str(error).partition("\n")[0]
         raise SetupError(
-            f"The model {name!r} cannot be fetched: {error}", "Check the name and the network, then try again"
+            f"The model {name!r} cannot be fetched: {reason}", "Check the name and the network, then try again"
         ) from error
 
 
