@@ -104,6 +104,8 @@ class Watched:
         self._process = await asyncio.create_subprocess_exec(
             *command, env=self._environment, pass_fds=self._inherited, start_new_session=True
         )
+        if self._stopping.is_set():  # told so while it was being started
+            self.kill()
         return await self._process.wait()
 
 
@@ -119,31 +121,40 @@ async def run_up(settings: Settings, *, host: str, port: int, announce: Callable
     Raises:
         SetupError: Something must be put right first.
     """
-    listener = listen(host, port)
-    url = f"http://{_reachable(host)}:{listener.getsockname()[1]}"
-    async with _database(settings) as (database_url, server):
-        environment = _environment(settings, database_url, url)
-        fd = listener.fileno()
-        processes = [
-            Watched("serve", "--fd", str(fd), environment=environment, inherited=(fd,)),
-            Watched("worker", environment=environment),
-        ]
-        stop = _stop_on_signal(processes)
-        running = [asyncio.create_task(process.run()) for process in processes]
-        beside = [asyncio.create_task(_announce(settings.data_dir, url, announce))]
-        if server is not None:
-            beside.append(asyncio.create_task(_keep_running(server)))
-        try:
-            ended, _ = await asyncio.wait([*running, stop], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            log.info("stopping")
-            listener.close()  # who comes now is refused, instead of waiting for an answer that will not come
-            await asyncio.gather(*(process.stop() for process in processes))
-            for task in (*running, *beside, stop):
-                task.cancel()
-            (settings.data_dir / ADDRESS_FILE).unlink(missing_ok=True)
-        for task in ended:
-            task.result()
+    with listen(host, port) as listener:
+        url = f"http://{_reachable(host)}:{listener.getsockname()[1]}"
+        async with _database(settings) as (database_url, server):
+            fd = listener.fileno()
+            environment = _environment(settings, database_url, url)
+            processes = [
+                Watched("serve", "--fd", str(fd), environment=environment, inherited=(fd,)),
+                Watched("worker", environment=environment),
+            ]
+            beside = [asyncio.create_task(_announce(settings.data_dir, url, announce))]
+            if server is not None:
+                beside.append(asyncio.create_task(_keep_running(server)))
+            try:
+                await _until_stopped(processes, listener)
+            finally:
+                for task in beside:
+                    task.cancel()
+                (settings.data_dir / ADDRESS_FILE).unlink(missing_ok=True)
+
+
+async def _until_stopped(processes: list[Watched], listener: socket.socket) -> None:
+    """Run the processes until a signal, or until one of them cannot start at all; then drain them."""
+    stop = _stop_on_signal(processes)
+    running = [asyncio.create_task(process.run()) for process in processes]
+    try:
+        ended, _ = await asyncio.wait([*running, stop], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        log.info("stopping")
+        # Who comes from now on is refused, instead of waiting for an answer that will not come.
+        await asyncio.gather(*(process.stop() for process in processes), asyncio.to_thread(listener.close))
+        for task in (*running, stop):
+            task.cancel()
+    for task in ended:
+        task.result()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -99,3 +99,13 @@ async def test_a_role_without_rights_reads_what_to_do(empty_database_url: str, s
         await connection.execute("RESET ROLE")
         await connection.execute(f"DROP ROLE {role}")
         await connection.close()
+
+
+async def test_a_server_that_is_too_old_is_named(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OLDEST_SERVER", 99)
+    connection = await asyncpg.connect(empty_database_url)
+    with pytest.raises(SetupError, match="is too old") as refused:
+        await migrate(connection)
+    assert "CALLWRIGHT_DATABASE_URL" in refused.value.fix
+    assert await connection.fetchval("SELECT to_regclass('schema_migrations')") is None
+    await connection.close()
