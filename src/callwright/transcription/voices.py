@@ -88,7 +88,7 @@ def _context(features: Floats) -> Floats:
     count = (last - first)[:, None]
     mean = (total[last] - total[first]) / count
     spread = np.sqrt(np.maximum((squares[last] - squares[first]) / count - mean**2, 1e-6))
-    stacked = np.concatenate((mean, spread), axis=1)
+    stacked = np.concatenate((mean, spread), axis=1, dtype=np.float32)
     scaled = (stacked - stacked.mean(axis=0)) / (stacked.std(axis=0) + 1e-9)
     return np.asarray(scaled, np.float32)
 
