@@ -16,7 +16,9 @@ import structlog
 from pydantic import SecretStr
 
 from callwright.cli import main
-from callwright.errors import Forbidden
+from callwright.cli.session import check_database
+from callwright.db.direct import DatabaseAway
+from callwright.errors import Forbidden, SetupError
 from callwright.partners import find_login, verify
 from callwright.sealing import make_secret_key
 from callwright.settings import load_settings
@@ -230,3 +232,16 @@ def test_every_command_has_its_help(run: Run) -> None:
     for command in ("up", "serve", "worker", "migrate", "doctor", "partner", "tenant", "models", "call", "openapi"):
         assert command in listed
         assert "Usage: callwright" in run(command, "--help")
+
+
+@pytest.mark.parametrize(
+    ("url", "waits"), [("postgresql://app@127.0.0.1:1/calls", True), ("postgresql://app@127.0.0.1:port/calls", False)]
+)
+async def test_a_process_waits_for_a_server_that_is_away_but_not_for_an_address_that_is_none(
+    url: str, waits: bool
+) -> None:
+    with pytest.raises(SetupError, match="cannot be reached") as refusal:
+        await check_database(url)
+    assert isinstance(refusal.value, DatabaseAway) is waits
+    if waits:
+        await check_database(url, may_be_away=True)

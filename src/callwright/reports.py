@@ -1,13 +1,16 @@
 """Read-only questions, across the tables, for the API, the dashboards and the CLI."""
 
+from dataclasses import asdict
 from uuid import UUID
 
+import asyncpg
 import orjson
 
 from callwright import results
 from callwright.analysis.fields import callback_fields, evidence_fields
 from callwright.db import Connection, Scope
 from callwright.errors import NotFound
+from callwright.transcription import Transcript
 
 _CALL = """
     SELECT c.call_id, c.batch_id, c.state, c.callback_state, c.failure_code, c.failure_message, c.start_time,
@@ -47,61 +50,44 @@ async def read_call(connection: Connection, scope: Scope, call_id: str) -> dict[
     transcript = await results.read_transcript(connection, scope.partner_id, call_id)
     analysis = await results.read_analysis(connection, scope.partner_id, call_id)
     failure = {"code": row["failure_code"], "message": row["failure_message"]} if row["failure_code"] else None
-    recording = None
-    if row["has_recording"]:
-        spoken_of = (row["end_time"] - row["start_time"]).total_seconds()
-        recording = {
-            "duration": row["seconds"],
-            "channels": row["channels"],
-            "sample_rate": row["sample_rate"],
-            "codec": row["codec"],
-            "container": row["container"],
-            "size": row["size"],
-            "declared_duration": row["declared_seconds"],
-            "call_duration": spoken_of,
-        }
     return {
         "id": row["call_id"],
         "status": row["state"],
         "failure": failure,
         "callback_status": row["callback_state"],
         "batch_id": str(row["batch_id"]),
-        "start_time": row["start_time"],
-        "end_time": row["end_time"],
-        "received_at": row["received_at"],
-        "changed_at": row["changed_at"],
-        "ended_at": row["ended_at"],
-        "contact_number": row["contact_number"],
-        "agent_id": row["agent_id"],
-        "customer_id": row["customer_id"],
-        "industry": row["industry"],
-        "function": row["function"],
+        **{name: row[name] for name in _SENT_OR_TIMED},
         "metadata": orjson.Fragment(row["metadata"] or "{}"),  # verbatim, whatever numbers it has
         "custom_fields": row["custom_fields"] or [],
-        "recording": recording,
-        "transcript": None
-        if transcript is None
-        else {
-            "engine": transcript.engine,
-            "model": transcript.model,
-            "language": transcript.language,
-            "quality": transcript.quality,
-            "speakers": transcript.speakers,
-            "coverage": transcript.coverage,
-            "turns": [
-                {
-                    "id": turn.id,
-                    "speaker": turn.speaker,
-                    "start": turn.start,
-                    "end": turn.end,
-                    "text": turn.text,
-                    "confidence": turn.confidence,
-                }
-                for turn in transcript.turns
-            ],
-        },
-        "analysis": None if analysis is None else {**callback_fields(analysis), **evidence_fields(analysis)},
+        "recording": _recording(row),
+        "transcript": transcript and _transcript(transcript),
+        "analysis": analysis and {**callback_fields(analysis), **evidence_fields(analysis)},
     }
+
+
+_SENT_OR_TIMED = (
+    *("start_time", "end_time", "received_at", "changed_at", "ended_at"),
+    *("contact_number", "agent_id", "customer_id", "industry", "function"),
+)
+
+
+def _recording(row: asyncpg.Record) -> dict[str, object] | None:
+    """A recording, with its length by three witnesses: our count, the file, and the call's own times."""
+    if not row["has_recording"]:
+        return None
+    return {
+        "duration": row["seconds"],
+        **{name: row[name] for name in ("channels", "sample_rate", "codec", "container", "size")},
+        "declared_duration": row["declared_seconds"],
+        "call_duration": (row["end_time"] - row["start_time"]).total_seconds(),
+    }
+
+
+def _transcript(transcript: Transcript) -> dict[str, object]:
+    about = {
+        name: getattr(transcript, name) for name in ("engine", "model", "language", "quality", "speakers", "coverage")
+    }
+    return {**about, "turns": [asdict(turn) for turn in transcript.turns]}
 
 
 async def read_batch(connection: Connection, scope: Scope, batch_id: str) -> dict[str, object]:

@@ -59,7 +59,6 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
 
     Raises:
         SetupError: A setting, an engine or a model is missing; the message says what to do.
-        Unavailable: The database cannot be reached.
     """
     hosts, networks = settings.allowed()
     policy = Policy(

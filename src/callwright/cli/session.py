@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import orjson
+import structlog
 import typer
 from pydantic import SecretStr
 from rich.console import Console
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from callwright import db
 from callwright.db import Connection
-from callwright.db.direct import direct
+from callwright.db.direct import DatabaseAway, direct
 from callwright.db.embedded import embedded
 from callwright.db.migrate import pending
 from callwright.errors import SetupError
@@ -24,6 +25,7 @@ from callwright.settings import Settings, load_settings
 from callwright.up import prepare, secret_key
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 out = Console(soft_wrap=True, highlight=False)
 if not out.is_terminal:
@@ -52,6 +54,7 @@ def process_settings(service: str) -> Settings:
         )
     key = secret_key(settings)
     read_secret_key(key)
+    asyncio.run(check_database(settings.database_url.get_secret_value(), may_be_away=True))
     return settings.model_copy(update={"secret_key": SecretStr(key)})
 
 
@@ -77,10 +80,28 @@ async def database(settings: Settings) -> AsyncIterator[str]:
             yield url
         return
     url = settings.database_url.get_secret_value()
-    async with direct(url) as connection:
-        if await pending(connection):
-            raise SetupError("The database's schema is not up to date", "Run: callwright migrate")
+    await check_database(url)
     yield url
+
+
+async def check_database(url: str, *, may_be_away: bool = False) -> None:
+    """Say at the start what would otherwise go wrong with every request.
+
+    Args:
+        url: The database.
+        may_be_away: Whether a server that does not answer now is no reason to stop: it is waited for.
+
+    Raises:
+        SetupError: The database refuses us, or lacks migrations, or does not answer.
+    """
+    try:
+        async with direct(url) as connection:
+            if await pending(connection):
+                raise SetupError("The database's schema is not up to date", "Run: callwright migrate")
+    except DatabaseAway as error:
+        if not may_be_away:
+            raise
+        log.warning("the database is away, waiting for it", error=error.message)
 
 
 def with_transaction(settings: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:

@@ -56,28 +56,22 @@ async def _prepare(connection: Connection) -> None:
 
 
 async def open_pool(url: str, *, size: int, name: str) -> Pool:
-    """Open a pool of connections; the caller closes it.
+    """Open a pool of connections; the caller closes it. The database need not be there yet.
 
     Args:
         url: A PostgreSQL URL.
         size: The most connections that are open at a time; they are opened when needed.
         name: What `pg_stat_activity` shows as the application.
-
-    Raises:
-        Unavailable: The database cannot be reached.
     """
-    try:
-        return await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=size,
-            timeout=ACQUIRE_SECONDS,
-            command_timeout=STATEMENT_SECONDS,
-            init=_prepare,
-            server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
-        )
-    except AWAY as error:
-        raise Unavailable from error
+    return await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        timeout=ACQUIRE_SECONDS,
+        command_timeout=STATEMENT_SECONDS,
+        init=_prepare,
+        server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
+    )
 
 
 @asynccontextmanager

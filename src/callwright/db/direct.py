@@ -5,10 +5,14 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from callwright.db import Connection
+from callwright.db import AWAY, Connection
 from callwright.errors import SetupError
 
 CONNECT_SECONDS = 10.0
+
+
+class DatabaseAway(SetupError):
+    """The server does not answer now, and may later."""
 
 
 @asynccontextmanager
@@ -16,15 +20,18 @@ async def direct(url: str) -> AsyncIterator[Connection]:
     """Connect for the time of the block; statements may take as long as they take.
 
     Raises:
-        SetupError: The address cannot be used, or the server cannot be reached or refuses us.
+        DatabaseAway: The server cannot be reached, or is starting or stopping.
+        SetupError: The address cannot be used, or the server refuses us.
     """
     try:
         connection = await asyncpg.connect(
             url, timeout=CONNECT_SECONDS, server_settings={"application_name": "callwright"}
         )
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (*AWAY, ValueError, asyncpg.PostgresError) as error:
         reason = str(error) or type(error).__name__
-        raise SetupError(
+        away = isinstance(error, AWAY) and not isinstance(error, ValueError)  # a malformed address never answers
+        kind = DatabaseAway if away else SetupError
+        raise kind(
             f"The database cannot be reached: {reason}", "Check CALLWRIGHT_DATABASE_URL and that PostgreSQL is running"
         ) from error
     try:

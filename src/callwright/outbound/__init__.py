@@ -185,18 +185,9 @@ class Outbound:
             async with asyncio.timeout(timeout) as progress.deadline:
                 for _ in range(max_redirects + 1):
                     target = progress.target = check_url(url, https_only=https_only)
+                    named = [("host", target.netloc.decode("ascii")), *sent.items(), ("accept-encoding", "identity")]
                     async with self._pool.stream(
-                        method,
-                        httpcore.URL(
-                            scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
-                        ),
-                        headers=[
-                            ("host", target.netloc.decode("ascii")),
-                            *sent.items(),
-                            ("accept-encoding", "identity"),
-                        ],
-                        content=content,
-                        extensions={"timeout": limits},
+                        method, _core_url(target), headers=named, content=content, extensions={"timeout": limits}
                     ) as raw:
                         answered = httpx.Headers(raw.headers)
                         location = answered.get("location") if raw.status in _REDIRECTS else None
@@ -282,6 +273,10 @@ def _translated(progress: _Progress) -> Iterator[None]:
         if progress.answered:
             raise ExchangeFailed("cut", f"{_server(progress)} broke off its answer.") from error
         raise ExchangeFailed("protocol", f"{_server(progress)} gave no valid HTTP answer.") from error
+
+
+def _core_url(target: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
 
 
 def _server(progress: _Progress) -> str:

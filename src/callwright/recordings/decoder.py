@@ -36,6 +36,12 @@ _DECODERS: Final = (
 )
 """FFmpeg's names of what recorders write, of codecs and of their decoders where the two differ."""
 
+_OPTIONS: Final = {
+    "format_whitelist": "mp3,wav,aac,mov,mp4,m4a,3gp,3g2,mj2,flac,ogg,matroska,webm",
+    "codec_whitelist": _DECODERS,
+    "protocol_whitelist": "none",
+    "max_streams": "32",
+}
 _BROKEN_SHARE: Final = 0.1
 
 
@@ -59,14 +65,8 @@ def decode(source: BinaryIO, channels: tuple[BinaryIO, BinaryIO], most_seconds: 
         check_mp4(source)
     declared = {"wav": wav_seconds, "mp3": mp3_seconds}.get(container, lambda _: None)(source)
     source.seek(0)
-    options = {
-        "format_whitelist": "mp3,wav,aac,mov,mp4,m4a,3gp,3g2,mj2,flac,ogg,matroska,webm",
-        "codec_whitelist": _DECODERS,
-        "protocol_whitelist": "none",
-        "max_streams": "32",
-    }
-    if container == "wav":
-        options["max_size"] = "65536"  # bytes a packet: the default of about 25 ms makes three times the work
+    # A packet of a WAV has as many bytes as one likes: the default of about 25 ms makes three times the work.
+    options = {**_OPTIONS, "max_size": "65536"} if container == "wav" else _OPTIONS
     try:
         with av.open(
             source, mode="r", format=_DEMUXERS[container], container_options=options, metadata_errors="replace"
