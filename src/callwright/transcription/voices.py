@@ -28,8 +28,8 @@ MIN_GAIN = 4.0
 MIN_GAIN_PER_STRETCH = 520.0
 MIN_SHARE = 0.02
 """Two people against one: the groups lie apart (Mahalanobis), each window fits its own group better (log likelihood),
-who has the floor has it for long and clearly, and both really speak. Set between calls mixed down (a real one and ten
-made ones: 1.4 to 2.5, 4.5 to 11.7, 527 to 1,105) and single channels; where in doubt it is one voice."""
+who has the floor has it for long, and both really speak. Set between calls mixed down (a real one, and made
+ones of 15 to 25 s: mostly 1.4 to 2.5, 4.5 to 11.7, 527 to 1,105) and single channels; in doubt it is one voice."""
 
 
 def two_voices(samples: Samples, probability: Floats) -> Labels | None:
