@@ -78,7 +78,7 @@ OTHERS: list[tuple[bytes, str, str]] = [
     (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(100), "recording_not_audio", "an image"),
     (b"\x00\x00\x00\x1cftypavif" + bytes(20), "recording_not_audio", "an image"),
     (zipped(), "recording_unsupported_format", "a ZIP archive"),
-    (gzip.compress(MP3), "recording_unsupported_format", "a gzip-compressed file"),
+    (gzip.compress(MP3, mtime=0), "recording_unsupported_format", "a gzip-compressed file"),
     (b"#!AMR\n\x3c", "recording_unsupported_format", "an AMR file"),
     (b"RIFF\x00\x00\x00\x00AVI LIST", "recording_unsupported_format", "not WAV"),
     (bytes(5000), "recording_unsupported_format", "no known format"),
