@@ -1,6 +1,7 @@
 """The server itself: bounds on bytes and time, and a clean stop; over real connections."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -85,6 +86,10 @@ async def test_hostile_heads(database_url: str, head: list[bytes]) -> None:
     async with a_server(database_url) as (port, _, _):
         answer = await talk(port, *head)
         assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+        if answer:
+            assert b"\r\nx-request-id: " in answer
+            assert b"\r\ncontent-type: application/json; charset=utf-8\r\n" in answer
+            assert json.loads(answer.partition(b"\r\n\r\n")[2]).keys() == {"success", "message"}
         assert (await talk(port, b"GET /healthz HTTP/1.1\r\nhost: h\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
 
 
@@ -122,6 +127,19 @@ async def test_large_body(database_url: str, chunked: bool) -> None:
         answer = await client.post(f"http://127.0.0.1:{port}{BATCH_CALL}", content=content, headers=door.headers())
         assert (answer.status_code, answer.json()["message"]) == (413, "Request body is larger than 5 MB")
         assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+
+
+async def test_body_that_comes_with_its_head(database_url: str) -> None:
+    """A request that is read in one piece is not taken for a long head, whatever came before it on the connection."""
+    body = b" " * 150_000
+    head = b"POST /x HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with a_server(database_url) as (port, _, _), asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            writer.write(head + body)
+            answer = await reader.readuntil(b"}")
+            assert answer.startswith(b"HTTP/1.1 404 "), answer
+        writer.close()
 
 
 async def a_door(client: httpx.AsyncClient, database_url: str) -> Door:

@@ -1,8 +1,12 @@
 """Bounds on what a client may send before and after the application looks: the server itself has none."""
 
 from asyncio import TimerHandle, Transport
+from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from callwright.api.envelope import refusal
+from callwright.errors import BadRequest
 
 HEAD_BYTES = 64 * 1024
 HEAD_LINES = 100
@@ -18,6 +22,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     _head_bytes = 0
     _in_head = True
+    _head_ended = False
     _timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -32,12 +37,20 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and count what did not complete a request's headers."""
-        before = self._in_head
+        before, self._head_ended = self._in_head, False
         super().data_received(data)
-        if before and self._in_head:
+        if before and self._in_head and not self._head_ended:  # a whole request may come in one piece, its body with it
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("Request headers are too large.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or too much of it, in the shape of every other answer."""
+        answer = refusal(BadRequest(msg))
+        headers = [*answer.raw_headers, (b"x-request-id", uuid4().hex.encode()), (b"connection", b"close")]
+        lines = [name + b": " + value for name, value in [*self.server_state.default_headers, *headers]]
+        self.transport.write(b"\r\n".join([b"HTTP/1.1 400 Bad Request", *lines, b"", bytes(answer.body)]))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin to wait for the headers."""
@@ -52,7 +65,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Leave the rest of the request to the application."""
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._head_ended, self._head_bytes = False, True, 0
         self._close_after(None)
         super().on_headers_complete()
 
