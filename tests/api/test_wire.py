@@ -183,6 +183,12 @@ async def test_port_in_use(database_url: str) -> None:
 async def test_no_database() -> None:
     with pytest.raises(SetupError, match="CALLWRIGHT_DATABASE_URL is not set"):
         web.create_app(Settings())
-    unreachable = f"postgresql://127.0.0.1:{free_port()}/x"
-    with pytest.raises(SetupError):
-        await web.serve(Settings(database_url=unreachable), host="127.0.0.1", port=free_port(), stop=asyncio.Event())
+
+
+async def test_database_away_at_the_start() -> None:
+    """It serves all the same, and every request says that it should be sent again."""
+    headers = {"x-api-key": "key", "x-api-secret": "secret"}
+    async with a_server(f"postgresql://127.0.0.1:{free_port()}/x") as (port, _, _), httpx.AsyncClient() as client:
+        for path in ("/readyz", "/api/v1/partner/calls/x"):
+            answer = await client.get(f"http://127.0.0.1:{port}{path}", headers=headers)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
