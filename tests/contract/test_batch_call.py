@@ -76,6 +76,7 @@ async def test_unknown_fields(door: Door) -> None:
         ("2023-01-01T10:00:00Z", "2023-01-01T10:00:01+00:00"),
         ("2023-01-01T10:00:00.25Z", "2023-01-01T10:00:00.250001Z"),
         ("2024-02-29T23:59Z", "2024-02-29T23:59:59.999999999Z"),
+        ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z"),
     ],
 )
 async def test_times(door: Door, start: str, end: str) -> None:
@@ -137,6 +138,13 @@ async def test_idempotent(door: Door) -> None:
     call = (await door.get("calls/twice")).json()["data"]
     assert (call["industry"], call["customer_id"]) == ("Technology", "customer123")
     assert (await door.get("customers/another")).status_code == 404
+
+
+async def test_same_content_in_other_words(door: Door) -> None:
+    """`"changed": true` where its content differs: the same instant written otherwise is no difference."""
+    await entries(door, a_record("words", metadata={"a": 1, "b": 2}))
+    other = a_record("words", metadata={"b": 2, "a": 1}, call__start_time="2023-01-01T10:00:00.000+00:00")
+    assert await entries(door, other) == [{"id": "words", "status": "duplicate"}]
 
 
 async def test_twice_in_one_body(door: Door) -> None:
