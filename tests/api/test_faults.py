@@ -61,5 +61,5 @@ def test_the_answer_to_a_hostile_body_is_bounded() -> None:
     with pytest.raises(ValidationError) as caught:
         BATCH_CALL.validate_python(body)
     faults = faults_of(BATCH_CALL, body, caught.value)
-    # of each of 50 records: 3 parts, 1 + 5 of metadata, 1 + 2 * 10 of custom fields, 4 of a transcript
-    assert len(faults) == 1 + 50 * (3 + 6 + 21 + 4)
+    # of each of 50 records: 3 parts, 1 + 5 of metadata, 1 + 2 * 10 of custom fields, 4 * 26 of a transcript
+    assert len(faults) == 1 + 50 * (3 + 6 + 21 + 104)

@@ -265,6 +265,22 @@ async def test_transcript(door: Door, changes: Body, message: str) -> None:
     assert await faults(door, body) == [(f"data[0].transcript[1].{name}", message)]
 
 
+async def test_every_turn(door: Door) -> None:
+    """`errors` lists EVERY fault of the body: of a transcript, of every turn."""
+    turns = [_turn(), _turn(text=" ", end=None), 5, _turn(), _turn(speaker="robot")]
+    assert await faults(door, a_batch(a_record(transcript=turns), a_record(transcript=[{}, _turn(text=5)]))) == [
+        ("data[0].transcript[1].end", "end should not be empty"),
+        ("data[0].transcript[1].text", "text should not be empty"),
+        ("data[0].transcript[2]", "transcript[2] must be an object"),
+        ("data[0].transcript[4].speaker", "speaker must be agent or customer"),
+        ("data[1].transcript[0].speaker", "speaker should not be empty"),
+        ("data[1].transcript[0].start", "start should not be empty"),
+        ("data[1].transcript[0].end", "end should not be empty"),
+        ("data[1].transcript[0].text", "text should not be empty"),
+        ("data[1].transcript[1].text", "text must be a string"),
+    ]
+
+
 async def test_long_transcript(door: Door) -> None:
     """A transcript is bounded, as everything that comes from outside."""
     assert await faults(door, a_batch(a_record(transcript=[_turn()] * 5001))) == [

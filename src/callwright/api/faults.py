@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from callwright.api.models import TURN
 from callwright.api.rules import EMPTY
 from callwright.errors import FieldFault
 
@@ -19,12 +20,15 @@ _REQUIRED = (
 )
 _RANK = {name: rank for rank, name in enumerate(_REQUIRED)}
 
+MOST_TURN_FAULTS = 100
+"""Once a transcript has more, the rest of it is not looked at."""
+
 
 def faults_of(adapter: TypeAdapter[Any], body: object, error: ValidationError) -> list[FieldFault]:
     """Tell every fault of a body, in the order of the body.
 
-    Of a list or an object that is too long, the elements past the limit are not looked at, and of a transcript only
-    the first faulty turn is: the answer to a hostile body stays bounded.
+    Of a list or an object that is too long, the elements past the limit are not looked at, nor is a transcript past
+    `MOST_TURN_FAULTS`: the answer to a hostile body stays bounded.
 
     Args:
         adapter: The body's type.
@@ -40,7 +44,24 @@ def faults_of(adapter: TypeAdapter[Any], body: object, error: ValidationError) -
         for fault in too_long:
             _cut(body, fault["loc"], fault["ctx"]["max_length"])
         details = _details(adapter, body)  # what lies deeper was not looked at before
-    return _told(body, found + details)
+    return _told(body, found + details + _of_further_turns(body, details))
+
+
+def _of_further_turns(body: dict[str, Any], details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """The faults of the turns after each transcript's first faulty one, at which checking it stopped."""
+    places = [fault["loc"] for fault in details if fault["loc"][2:3] == ("transcript",)]
+    first = {place[:3]: place[3] for place in places if len(place) > 3}
+    found: list[ErrorDetails] = []
+    for path, index in first.items():
+        turns = body["data"][path[1]]["transcript"]
+        most = len(found) + MOST_TURN_FAULTS
+        for number in range(int(index) + 1, len(turns)):
+            for fault in _details(TURN, turns[number]):
+                fault["loc"] = (*path, number, *fault["loc"])
+                found.append(fault)
+            if len(found) >= most:
+                break
+    return found
 
 
 def _details(adapter: TypeAdapter[Any], body: object) -> list[ErrorDetails]:

@@ -131,6 +131,7 @@ class DispositionBody(TypedDict):
 
 BATCH_CALL = TypeAdapter(BatchCallBody)
 DISPOSITION = TypeAdapter(DispositionBody)
+TURN = TypeAdapter(TurnPart)
 
 EntryStatus = Literal["accepted", "duplicate"]
 
