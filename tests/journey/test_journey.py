@@ -52,7 +52,7 @@ async def test_a_transcript_that_the_partner_has_is_analysed_as_it_is(house: Hou
 
 
 @pytest.mark.usefixtures("worker")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_real_speech(house: House, shared_audio: Path) -> None:
     names = ["derived_auto_repairs_40_stereo_mulaw.wav", "jfk.wav"]
     await house.push(*(house.record(name, house.serve(shared_audio / name)) for name in names))

@@ -19,6 +19,7 @@ from recordings.media import tones, wav
 
 KEY = "recordings/7/ab/abcdef"
 WAV = wav(tones(20, 8000, 400, 700), 8000)
+PATIENT = FetchLimits(max_bytes=1_000_000, max_seconds=60, stall_seconds=30)
 QUICK = FetchLimits(max_bytes=1_000_000, max_seconds=5, stall_seconds=0.3)
 
 
@@ -42,7 +43,7 @@ class Fetching:
         self.folder = folder
         self.store = Store(str(folder))
 
-    async def __call__(self, url: str, limits: FetchLimits = QUICK) -> Stored:
+    async def __call__(self, url: str, limits: FetchLimits = PATIENT) -> Stored:
         return await fetch(url, outbound=self.outbound, store=self.store, key=KEY, limits=limits)
 
     async def failure(self, url: str, limits: FetchLimits = QUICK) -> StepFailed:
