@@ -175,6 +175,50 @@ async def test_unique_over_tenants(door: Door) -> None:
     assert await entries(other, a_record("one")) == [{"id": "one", "status": "accepted"}]
 
 
+async def test_people_are_brought_up_to_date(door: Door) -> None:
+    """A later call's name or email wins; an absent one erases nothing."""
+    await entries(door, a_record("p1", customer__id="p", customer__name="First", customer__email="first@example.com"))
+    await entries(door, a_record("p2", customer__id="p", customer__name="Second", customer__email=ABSENT))
+    await entries(door, a_record("p3", customer__id="p", customer__name=None, customer__email=None))
+    customer = (await door.get("customers/p")).json()["data"]
+    assert (customer["name"], customer["email"]) == ("Second", "first@example.com")
+
+
+async def test_customers_are_known_by_subtenant(door: Door) -> None:
+    """A customer is known by (partner, tenant, subtenant, `customer.id`)."""
+    places = [("acme", "sales"), ("acme", "support"), ("other", "sales")]
+    partner = await door.for_another(*places)
+    for tenant, subtenant in places:
+        record = a_record(f"{tenant} {subtenant}", customer__name=tenant, customer__disposition_status=subtenant)
+        await partner.post(a_batch(record), tenant_id=tenant, sub_tenant_id=subtenant)
+    await partner.put({"customer_id": "customer123", "disposition_status": "won"}, sub_tenant_id="support")
+    for (tenant, subtenant), status in zip(places, ["sales", "won", "sales"], strict=True):
+        answer = await partner.get("customers/customer123", tenant_id=tenant, sub_tenant_id=subtenant)
+        customer = answer.json()["data"]
+        assert (customer["name"], customer["disposition_status"]) == (tenant, status)
+
+
+async def test_late_calls(door: Door) -> None:
+    """`disposition_status` takes effect at `end_time`: a call that arrives late never overwrites a newer status."""
+
+    async def status_after(day: str, status: str) -> object:
+        times = {"call__start_time": f"{day}T10:00:00Z", "call__end_time": f"{day}T11:00:00Z"}
+        record = a_record(f"late {status}", customer__id="late", customer__disposition_status=status, **times)
+        await entries(door, record)
+        return (await door.get("customers/late")).json()["data"]["disposition_status"]
+
+    assert await status_after("2023-01-02", "second") == "second"
+    assert await status_after("2023-01-01", "first") == "second"
+    assert await status_after("2023-01-03", "third") == "third"
+    await door.put({"customer_id": "late", "disposition_status": "by hand"})
+    assert await status_after("2023-01-04", "fourth") == "by hand"
+    assert await status_after("9000-01-01", "ahead") == "ahead"
+    await door.put({"customer_id": "late", "disposition_status": "at once"})
+    history = (await door.get("customers/late")).json()["data"]["disposition_history"]
+    newest_first = ["at once", "ahead", "by hand", "fourth", "third", "second", "first"]
+    assert [entry["status"] for entry in history] == newest_first
+
+
 async def test_durable(door: Door) -> None:
     """Sent only after everything is durable (committed): the calls and their jobs."""
     await entries(door, a_record("durable"))

@@ -7,7 +7,7 @@ import pytest
 
 from callwright import partners
 from callwright.db import connection
-from partner_api import Door, open_door
+from partner_api import BATCH_CALL, Door, a_batch, a_record, open_door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,7 +70,9 @@ async def test_limit_of_a_partner(door: Door) -> None:
 
 async def test_headers(door: Door) -> None:
     """Every authenticated answer carries the draft standard's `RateLimit-Policy` and `RateLimit` headers."""
-    limited = await limited_to(door, 7)
+    limited = await limited_to(door, 10)
+    headers = limited.headers()
+    headers["content-type"] = "text/plain"
     answers = [
         await limited.get("calls/x"),
         await limited.get("calls/x", tenant_id=None),
@@ -78,11 +80,17 @@ async def test_headers(door: Door) -> None:
         await limited.post({}),
         await limited.post([]),
         await limited.put(None),
+        await limited.post(a_batch(a_record("headers"))),
+        await limited.client.post(BATCH_CALL, content=b"{}", headers=headers),
+        await limited.client.post(BATCH_CALL, content=b" " * 6_000_000, headers=limited.headers()),
+        await limited.client.post(BATCH_CALL, content=b"{", headers=limited.headers()),
+        await limited.get("calls/headers"),
+        await limited.get("calls/headers"),
     ]
-    assert [answer.status_code for answer in answers] == [404, 400, 403, 422, 422, 422]
-    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"partner";q=7;w=60'}
+    assert [a.status_code for a in answers] == [404, 400, 403, 422, 422, 422, 200, 415, 413, 400, 200, 429]
+    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"partner";q=10;w=60'}
     left = [re.fullmatch(r'"partner";r=(\d+);t=(\d+)', answer.headers["ratelimit"]) for answer in answers]
-    assert [int(match[1]) for match in left if match] == [6, 6, 5, 4, 3, 2]
+    assert [int(match[1]) for match in left if match] == [9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0]
     assert all(0 < int(match[2]) <= 60 for match in left if match)
 
 
