@@ -36,6 +36,12 @@ def refusals_in(text: str) -> Iterator[Refusal]:
     """The refusals that a module makes: with words given there, else with the class's own."""
     known = kinds()
     for node in ast.walk(ast.parse(text)):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "send_400_response"
+        ):
+            yield from (Refusal(400, pattern) for argument in node.args for pattern in _words(argument))
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name) and node.exc.id in known:
             yield _own(known[node.exc.id])
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in known:

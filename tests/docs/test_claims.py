@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callwright import callbacks, calls, web, worker
-from callwright.api import auth, body, models, rules, wire
+from callwright.api import auth, body, faults, models, rules, wire
 from callwright.callbacks import RetryPolicy
 from callwright.customers import read_customer
 from callwright.db import Pool, connection
@@ -38,7 +38,9 @@ ERRORS, HOW_TO = "docs/reference/errors.md", "docs/how-to/"
         ("README.md", f"batch of 1 to {models.MAX_CALLS} calls"),
         ("README.md", f"tried again {COUNT[callbacks.TRIES - 1]} times"),
         (ERRORS, f"more than {body.MAX_BYTES:,} bytes"),
-        (ERRORS, f"larger than {wire.HEAD_BYTES // 1024} KB, or more than {wire.HEAD_LINES}"),
+        (ERRORS, f"more than {wire.HEAD_BYTES // 1024} KB of headers"),
+        (ERRORS, f"more than {wire.HEAD_LINES} headers"),
+        (ERRORS, f"a transcript that has {faults.MOST_TURN_FAULTS} faults already"),
         (ERRORS, f"no more than {models.MAX_CALLS} elements` | `data`; {models.MAX_CUSTOM_FIELDS} for `custom_fields`"),
         (ERRORS, f"no more than {rules.MAX_METADATA_KEYS} keys"),
         (ERRORS, f"{models.MAX_TURNS:,} for `transcript`"),
@@ -99,7 +101,7 @@ def modules() -> list[Path]:
 
 
 def test_every_query_names_the_partner() -> None:
-    assert {str(path): faults for path in modules() if (faults := unscoped(path.read_text("utf-8")))} == {}
+    assert {str(path): found for path in modules() if (found := unscoped(path.read_text("utf-8")))} == {}
     assert sum(len(ASKS.findall(path.read_text("utf-8"))) for path in modules()) > 20, "queries are found"
     assert unscoped('QUESTION = "SELECT state FROM calls WHERE call_id = $1"')
     assert unscoped('f"UPDATE callbacks SET state = {1}"')

@@ -1,13 +1,16 @@
 """The reference says what the code does: every setting, error, failure, endpoint and command, and nothing else."""
 
 import ast
+import inspect
 import re
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callwright import api
 from callwright.api.openapi import openapi_document
@@ -27,8 +30,8 @@ MADE_AT_START = {
     "data_dir": "`$XDG_DATA_HOME/callwright`, or `~/.local/share/callwright`",
     "worker_concurrency": "the number of processor cores",
 }
-ROUTER_ONLY = Refusal(405, "Method Not Allowed")
-"""Starlette's own words."""
+BORROWED = {Refusal(405, "Method Not Allowed"), Refusal(400, re.escape("Invalid HTTP request received."))}
+"""Starlette's own words, and uvicorn's."""
 NOT_YET_SERVED = Refusal(404, re.escape("Callback not found"))
 """No endpoint sends a callback again yet."""
 
@@ -68,13 +71,15 @@ def test_the_defaults_that_are_made_at_start(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_every_answer_to_a_refused_request_is_there() -> None:
     stated = [(int(row[0]), row[1].strip("`")) for row in rows(section(ERRORS, "HTTP errors")) if row[0].isdigit()]
-    real = (refusals() - {NOT_YET_SERVED}) | {ROUTER_ONLY}
+    real = (refusals() - {NOT_YET_SERVED}) | BORROWED
     for status, message in stated:
         assert any(r.status == status and re.fullmatch(r.pattern, message) for r in real), f"nobody answers {message!r}"
     for refusal in real:
         told = [m for status, m in stated if status == refusal.status and re.fullmatch(refusal.pattern, m)]
         assert told, f"the page lacks {refusal}"
     assert NOT_YET_SERVED in refusals(), "the exception is still one"
+    assert HTTPStatus(405).phrase == "Method Not Allowed"
+    assert "Invalid HTTP request received." in inspect.getsource(HttpToolsProtocol)
 
 
 def test_refusals_are_found_in_code() -> None:
