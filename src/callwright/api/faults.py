@@ -79,7 +79,8 @@ def _told(body: dict[str, Any], details: list[ErrorDetails]) -> list[FieldFault]
         if path[-1] == "[key]" and fault["input"] == path[-2]:  # how pydantic says that the name itself is at fault
             path = path[:-1]
         found.append((path, _sentence(path, fault)))
-    found.sort(key=lambda fault: _place(body, fault[0]))
+    orders: dict[int, dict[str, int]] = {}
+    found.sort(key=lambda fault: _place(body, fault[0], orders))
     return [{"field": _written(path), "message": message} for path, message in found]
 
 
@@ -122,21 +123,29 @@ def _written(path: Path) -> str:
     return written
 
 
-def _place(body: object, path: Path) -> tuple[tuple[int, int], ...]:
+def _place(body: object, path: Path, orders: dict[int, dict[str, int]]) -> tuple[tuple[int, int], ...]:
     """Where a fault stands in the body; a missing field follows the present one that it follows in the contract."""
     place = []
     node: Any = body
     for part in path:
-        if isinstance(node, dict) and part not in node:
+        if not isinstance(node, dict):
+            place.append((int(part), -1))
+        elif part in node:
+            place.append((_order(node, orders)[str(part)], -1))
+        else:
             rank = _RANK.get(str(part), -1)
-            before = max(
-                (name for name in node if _RANK.get(name, len(_RANK)) < rank), key=_RANK.__getitem__, default=None
-            )
-            place.append((-1 if before is None else list(node).index(before), rank))
+            before = next((name for name in reversed(_REQUIRED[: max(rank, 0)]) if name in node), None)
+            place.append((-1 if before is None else _order(node, orders)[before], rank))
             break
-        place.append((list(node).index(part) if isinstance(node, dict) else int(part), -1))
         node = node[part]
     return tuple(place)
+
+
+def _order(node: dict[str, Any], orders: dict[int, dict[str, int]]) -> dict[str, int]:
+    """Where each name stands in an object; kept, as many faults may lie in one that has very many names."""
+    if id(node) not in orders:
+        orders[id(node)] = {name: index for index, name in enumerate(node)}
+    return orders[id(node)]
 
 
 def _cut(body: dict[str, Any], path: Path, most: int) -> None:
