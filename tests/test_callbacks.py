@@ -129,6 +129,20 @@ async def test_anything_else_is_retried_three_times_with_one_id_and_then_kept(
     assert jobs == 4
 
 
+async def test_a_try_is_recorded_once_however_often_that_is_tried(
+    pool: Pool, receiver: LocalServer, outbound: Outbound
+) -> None:
+    receiver.answer("/hook", status=500)
+    new = await prepared(pool, receiver.url("/hook", scheme="https", host="localhost"))
+    delivery, secrets = await begin(pool, new)
+    outcome = await callbacks.attempt(outbound, delivery, secrets, RETRIES)
+    for _ in range(2):  # as where the answer to the commit was lost
+        async with transaction(pool) as lent:
+            assert await callbacks.finish_attempt(lent, delivery, outcome, RETRIES) == "pending"
+    assert await pool.fetchval("SELECT count(*) FROM callback_attempts") == 1
+    assert await pool.fetchval("SELECT count(*) FROM pgqueuer WHERE execute_after > now()") == 1
+
+
 async def test_no_answer_in_time_is_an_outcome(pool: Pool, receiver: LocalServer, outbound: Outbound) -> None:
     async def silent(request: bytes, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(60)

@@ -165,3 +165,19 @@ async def test_a_step_is_begun_once_per_state_and_counted(pool: Pool, ours: Scop
         assert not await calls.move(lent, second, "fetched")
         assert not await calls.fail(lent, second, "internal_error", "x")
         assert await calls.begin_step(lent, ours.partner_id, "call-1", "received") is None
+
+
+async def test_a_try_that_is_taken_back_does_not_count(pool: Pool, ours: Scope) -> None:
+    await calls.accept(pool, ours, [submission()])
+    async with connection(pool) as lent:
+        first = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
+        assert first is not None
+        await calls.take_back_try(lent, first)
+        again = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
+        assert again is not None
+        assert again.attempts == 1
+        assert await calls.move(lent, again, "fetched")
+        await calls.take_back_try(lent, first)
+        after = await calls.begin_step(lent, ours.partner_id, "call-1", "fetched")
+        assert after is not None
+        assert after.attempts == 1

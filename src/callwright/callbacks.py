@@ -189,16 +189,16 @@ def _printable(body: bytes) -> str:
 
 
 async def finish_attempt(connection: Connection, delivery: Delivery, outcome: Outcome, policy: RetryPolicy) -> State:
-    """Record a try and what follows from it, in one transaction.
+    """Record a try and what follows from it, in one transaction; recorded already, it changes nothing.
 
     Returns:
         How the callback stands now; the caller says so on the call, in the same transaction.
     """
-    await connection.execute(
+    fresh = await connection.fetchval(
         """
         INSERT INTO callback_attempts
             (partner_id, callback_id, attempt, started_at, elapsed_ms, http_status, error, answer)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING true
         """,
         delivery.partner_id,
         delivery.callback_id,
@@ -209,6 +209,13 @@ async def finish_attempt(connection: Connection, delivery: Delivery, outcome: Ou
         outcome.error,
         outcome.answer,
     )
+    if fresh is None:
+        kept: State = await connection.fetchval(
+            "SELECT state FROM callbacks WHERE partner_id = $1 AND callback_id = $2",
+            delivery.partner_id,
+            delivery.callback_id,
+        )
+        return kept
     if outcome.error is None:
         state: State = "delivered"
     elif delivery.attempt >= delivery.allowed:

@@ -234,6 +234,19 @@ async def begin_step(connection: Connection, partner_id: int, call_id: str, stat
     return None if row is None else Call(*row.values())
 
 
+async def take_back_try(connection: Connection, call: Call) -> None:
+    """Uncount a try that broke off for no reason of the call's own."""
+    await connection.execute(
+        """
+        UPDATE calls SET attempts = attempts - 1
+        WHERE partner_id = $1 AND call_id = $2 AND state = $3 AND attempts > 0
+        """,
+        call.partner_id,
+        call.call_id,
+        call.state,
+    )
+
+
 async def read_ended(connection: Connection, partner_id: int, call_id: str) -> Call:
     """Read a call as its callback tells of it."""
     row = await connection.fetchrow(

@@ -4,13 +4,15 @@ A step is a short transaction that reads, then work with no transaction open, th
 the work made, moves the state and enqueues what follows. Whatever dies in between is begun again, and counted.
 """
 
+import asyncio
 import hashlib
 import random
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import structlog
 
@@ -34,10 +36,14 @@ from callwright.transcription.processes import Transcriber
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 Save = Callable[[Connection], Awaitable[None]]
 """What a step's work leaves to be done in the transaction that moves the call."""
 
 LONGEST_WAIT_SECONDS = 600.0
+SAVES = 3
+"""How often a save is tried when the database goes away in it: what took minutes to make is not thrown away at once."""
 SHORT_BY_SHARE, SHORT_BY_SECONDS = 0.1, 5.0
 """A recording shorter than its call by more than both is spoken of in the analysis."""
 
@@ -150,6 +156,17 @@ async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) ->
     if call is None:
         return  # somebody has taken this step already
     try:
+        await _take_on(tools, name, call)
+    except asyncio.CancelledError:  # told to stop, by nothing in the call: a poisoned one is known by its tries alone
+        with suppress(Unavailable):
+            async with db.connection(tools.pool) as connection:
+                await calls.take_back_try(connection, call)
+        raise
+
+
+async def _take_on(tools: Tools, name: queue.Step, call: Call) -> None:
+    step, partner_id, call_id = STEPS[name], call.partner_id, call.call_id
+    try:
         if call.attempts > calls.TRIES:
             raise StepFailed("attempts_exhausted", "Processing this call broke off too often, so it was set aside.")
         save = await step.work(tools, call)
@@ -164,12 +181,27 @@ async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) ->
             tools, name, call, StepFailed("internal_error", "Something went wrong on our side.", retry=True)
         )
         return
-    async with db.transaction(tools.pool) as connection:
+
+    async def move(connection: Connection) -> None:
         if await calls.move(connection, call, step.leaves):
             await save(connection)
             if step.next:
                 await queue.enqueue(connection, step.next, partner_id, call_id)
+
+    await _saved(tools.pool, move)
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
+
+
+async def _saved(pool: Pool, save: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run a transaction that may be repeated, again where the database goes away in it."""
+    for _ in range(SAVES - 1):
+        try:
+            async with db.transaction(pool) as connection:
+                return await save(connection)
+        except Unavailable:
+            await db.wait_until_back(pool)
+    async with db.transaction(pool) as connection:
+        return await save(connection)
 
 
 async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFailed) -> None:
@@ -197,8 +229,8 @@ async def deliver(tools: Tools, partner_id: int, callback_id: str) -> None:
         Unavailable: The database is away; the job must be given back.
     """
     async with db.connection(tools.pool) as connection:
-        delivery = await callbacks.begin_attempt(connection, partner_id, callback_id)
         secrets = await partners.webhook_secrets(connection, partner_id, tools.sealer)
+        delivery = await callbacks.begin_attempt(connection, partner_id, callback_id)
     if delivery is None:
         return
     if delivery.attempt > delivery.allowed:  # the last try broke off before it could be recorded
@@ -207,10 +239,14 @@ async def deliver(tools: Tools, partner_id: int, callback_id: str) -> None:
             await calls.set_callback_state(connection, partner_id, delivery.call_id, "undelivered")
         return
     outcome = await callbacks.attempt(tools.outbound, delivery, secrets, tools.callback_retries)
-    async with db.transaction(tools.pool) as connection:
+
+    async def record(connection: Connection) -> callbacks.State:
         state = await callbacks.finish_attempt(connection, delivery, outcome, tools.callback_retries)
         if state != "pending":
             await calls.set_callback_state(connection, partner_id, delivery.call_id, state)
+        return state
+
+    state = await _saved(tools.pool, record)
     log.info(
         "callback tried", call_id=delivery.call_id, callback_id=callback_id, attempt=delivery.attempt, state=state,
         http_status=outcome.http_status, error=outcome.error,

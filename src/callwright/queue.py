@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Step = Literal["fetch", "transcribe", "analyse", "deliver"]
 
+PRIORITY: dict[Step, int] = {"analyse": 1}
+"""Else 0. In a backlog a call is brought to its end before the next is transcribed, or none ends before the last is."""
+
 
 class JobPayload(TypedDict):
     """What a job is about: a call, or for `deliver` a callback, of one partner."""
@@ -55,11 +58,12 @@ async def enqueue(connection: Connection, step: Step, partner_id: int, of: str, 
     await connection.execute(
         """
         INSERT INTO pgqueuer (priority, entrypoint, payload, execute_after, status)
-        VALUES (0, $1, $2, now() + $3::interval, 'queued')
+        VALUES ($4, $1, $2, now() + $3::interval, 'queued')
         """,
         step,
         orjson.dumps(JobPayload(partner_id=partner_id, id=of)),
         timedelta(seconds=delay),
+        PRIORITY.get(step, 0),
     )
 
 

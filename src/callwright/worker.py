@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+import asyncpg
 import structlog
 from pgqueuer.db import AsyncpgPoolDriver
 from pgqueuer.errors import RetryRequested
@@ -35,6 +39,8 @@ from callwright.transcription.processes import Transcriber
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 POLL = timedelta(seconds=0.5)
 HEARTBEAT = timedelta(seconds=5)
 """A job whose worker has not been heard of for this long is taken over."""
@@ -42,6 +48,11 @@ HEARTBEAT = timedelta(seconds=5)
 HOUSEKEEPING_SECONDS = 60.0
 NETWORK_TASKS = 64
 """Downloads and callbacks wait for others most of the time."""
+
+DRAIN_SECONDS = 20.0
+"""How long jobs may go on once the worker is told to stop, well within the 30 s that Kubernetes gives it."""
+
+SCRATCH = "callwright-scratch-"
 
 
 def engine_options(settings: Settings) -> EngineOptions:
@@ -70,8 +81,7 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
     assert settings.database_url is not None
     assert settings.secret_key is not None
     async with AsyncExitStack() as stack:
-        scratch = Path(tempfile.mkdtemp(prefix="callwright-"))
-        stack.callback(partial(shutil.rmtree, scratch, ignore_errors=True))
+        scratch = stack.enter_context(scratch_folder(Path(tempfile.gettempdir())))
         transcriber = await stack.enter_async_context(
             Transcriber.open(settings.transcriber, engine_options(settings), processes=settings.worker_concurrency)
         )
@@ -99,8 +109,36 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
         )
 
 
+@contextmanager
+def scratch_folder(where: Path) -> Iterator[Path]:
+    """A folder for the block's time, without the folders that killed workers left: customers' voices are in them.
+
+    A folder is locked as long as its worker lives, and gets its name only once it is.
+    """
+    for left in where.glob(f"{SCRATCH}*"):
+        with contextlib.suppress(OSError), _locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    new = Path(tempfile.mkdtemp(dir=where, prefix="callwright-new-"))
+    with _locked(new):
+        folder = new.rename(where / f"{SCRATCH}{new.name.rpartition('-')[2]}")
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
-    """Work until told to stop, then finish what is under way and give the rest back.
+    """Work until told to stop, then finish what ends within `DRAIN_SECONDS` and give the rest back.
 
     Args:
         settings: With a database and a secret key.
@@ -115,14 +153,16 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
         log.info("worker drained")
 
 
-async def work(tools: Tools, *, stop: asyncio.Event, compute: int) -> None:
+async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float = DRAIN_SECONDS) -> None:
     """Run the lanes: one for what waits on the network, one for what computes, so that neither starves the other.
 
     Args:
         tools: What the steps work with.
         stop: Set by the caller to drain.
         compute: Calls that are transcribed or analysed at a time.
+        drain: Seconds that jobs may go on once told to stop.
     """
+    running = Running(stop, drain)
     network: dict[str, Handler] = {
         "fetch": partial(pipeline.walk, tools, "fetch"),
         "deliver": partial(pipeline.deliver, tools),
@@ -132,21 +172,78 @@ async def work(tools: Tools, *, stop: asyncio.Event, compute: int) -> None:
         "analyse": partial(pipeline.walk, tools, "analyse"),
     }
     async with asyncio.TaskGroup() as group:
-        group.create_task(_lane(tools.pool, network, stop, tasks=NETWORK_TASKS))
-        group.create_task(_lane(tools.pool, computing, stop, tasks=max(2, compute)))
+        group.create_task(lane(tools.pool, network, running, tasks=NETWORK_TASKS))
+        group.create_task(lane(tools.pool, computing, running, tasks=max(2, compute)))
         group.create_task(_keep_house(tools.pool, stop))
 
 
 Handler = Callable[[int, str], Awaitable[None]]
 
 
-async def _lane(pool: Pool, handlers: dict[str, Handler], stop: asyncio.Event, *, tasks: int) -> None:
+class Running:
+    """The jobs under way; once told to stop, each may go on for `drain` seconds and is then cancelled."""
+
+    def __init__(self, stop: asyncio.Event, drain: float) -> None:
+        self.stop = stop
+        self._drain = drain
+        self._limits: set[asyncio.Timeout] = set()
+
+    @asynccontextmanager
+    async def limited(self) -> AsyncIterator[asyncio.Timeout]:
+        """Run the block as a job; where it is cancelled, the limit that is lent says that it has expired."""
+        async with asyncio.timeout(self._drain if self.stop.is_set() else None) as limit:
+            self._limits.add(limit)
+            try:
+                yield limit
+            finally:
+                self._limits.discard(limit)
+
+    async def shut_down(self, manager: QueueManager) -> None:
+        """Once told to stop, take no more jobs and limit those that run."""
+        await self.stop.wait()
+        manager.shutdown.set()
+        for limit in self._limits:
+            limit.reschedule(asyncio.get_running_loop().time() + self._drain)
+
+
+class PatientDriver(AsyncpgPoolDriver):
+    """Waits for a database that is away: were it told, PgQueuer would end the lane, which waits for its longest job.
+
+    Every statement of PgQueuer's may be repeated: a job that was taken and never heard of is taken over.
+    """
+
+    def __init__(self, pool: Pool, stop: asyncio.Event) -> None:
+        super().__init__(pool)
+        self._stop = stop
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """As AsyncpgPoolDriver's."""
+        return await self._patiently(lambda: super(PatientDriver, self).fetch(query, *args))
+
+    async def execute(self, query: str, *args: object) -> str:
+        """As AsyncpgPoolDriver's."""
+        return await self._patiently(lambda: super(PatientDriver, self).execute(query, *args))
+
+    async def _patiently(self, statement: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await statement()
+            except db.AWAY as error:
+                if self._stop.is_set():
+                    raise
+                log.warning("database away, waiting", error=type(error).__name__)
+                await _until(self._stop, asyncio.sleep(POLL.total_seconds()))
+                await _until(self._stop, db.wait_until_back(self._pool))
+
+
+async def lane(pool: Pool, handlers: dict[str, Handler], running: Running, *, tasks: int) -> None:
     """Take jobs until told to stop; a database that goes away is waited for."""
+    stop = running.stop
     while not stop.is_set():
-        manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
+        manager = QueueManager(Queries(PatientDriver(pool, stop)))
         for name, handler in handlers.items():
-            manager.entrypoint(name, on_failure="hold")(partial(_job, pool, handler))
-        watch = asyncio.create_task(_shut_down(manager, stop))
+            manager.entrypoint(name, on_failure="hold")(partial(_job, pool, running, handler))
+        watch = asyncio.create_task(running.shut_down(manager))
         try:
             await manager.run(
                 dequeue_timeout=POLL,
@@ -154,18 +251,13 @@ async def _lane(pool: Pool, handlers: dict[str, Handler], stop: asyncio.Event, *
                 max_concurrent_tasks=tasks,
                 heartbeat_timeout=HEARTBEAT,
             )
-        except db.AWAY as error:
+        except db.AWAY as error:  # as it began or ended, or the connection that listens
             log.warning("database away, waiting", error=type(error).__name__)
             await _until(stop, db.wait_until_back(pool))
         finally:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
-
-
-async def _shut_down(manager: QueueManager, stop: asyncio.Event) -> None:
-    await stop.wait()
-    manager.shutdown.set()
 
 
 async def _until(stop: asyncio.Event, waiting: Awaitable[None]) -> None:
@@ -176,16 +268,25 @@ async def _until(stop: asyncio.Event, waiting: Awaitable[None]) -> None:
         task.cancel()
 
 
-async def _job(pool: Pool, handler: Handler, job: Job) -> None:
+async def _job(pool: Pool, running: Running, handler: Handler, job: Job) -> None:
     """Run one job. Whatever goes wrong beside the work itself gives the job back: it is never dropped."""
     payload = queue.payload_of(job)
     with structlog.contextvars.bound_contextvars(partner_id=payload["partner_id"], job=job.entrypoint):
         try:
-            await handler(payload["partner_id"], payload["id"])
-        except Unavailable as error:
-            await db.wait_until_back(pool)  # giving the job back needs the database too
-            raise RetryRequested(timedelta(seconds=1), "database was away") from error
+            async with running.limited() as limit:
+                try:
+                    await handler(payload["partner_id"], payload["id"])
+                except Unavailable as error:
+                    await db.wait_until_back(pool)  # giving the job back needs the database too
+                    raise RetryRequested(timedelta(seconds=1), "database was away") from error
+        except RetryRequested:
+            raise
+        except asyncio.CancelledError as error:  # PgQueuer would take it for a wish to delete the job
+            raise RetryRequested(timedelta(0), "cancelled") from error
         except Exception as error:
+            if limit.expired():
+                log.info("job given back", job=job.entrypoint)
+                raise RetryRequested(timedelta(0), "told to stop") from error
             log.exception("job crashed", job=job.entrypoint)
             raise RetryRequested(timedelta(seconds=10), "crashed") from error
 
@@ -198,4 +299,6 @@ async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
                 await queue.keep_house(connection)
         except Unavailable:
             log.warning("database away, housekeeping waits")
+        except asyncpg.PostgresError:  # as a deadlock: no reason to end the worker
+            log.exception("housekeeping failed")
         await _until(stop, asyncio.sleep(HOUSEKEEPING_SECONDS))

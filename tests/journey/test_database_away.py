@@ -65,3 +65,4 @@ async def test_503_while_it_is_away_and_every_call_done_once_it_is_back(house: H
     assert [(c["status"], c["callback_status"]) for c in calls] == [("completed", "delivered")] * 5
     assert set(house.called_back()) == {f"c{n}" for n in range(5)}
     assert len(house.receiver.requests) == 5
+    assert len(house.recordings.requests) == 5  # what was fetched is saved, not fetched again
