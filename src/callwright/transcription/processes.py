@@ -106,8 +106,8 @@ class Transcriber:
         """
         slots = [_Slot(spec, options) for _ in range(processes)]
         try:
-            for slot in slots:
-                await slot.ready()
+            await slots[0].ready()  # what is missing is missing for all
+            await asyncio.gather(*(slot.ready() for slot in slots[1:]))
             yield cls(slots)
         finally:
             for slot in slots:
