@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import asyncpg
 import structlog
 
 from callwright import queue
@@ -124,6 +125,7 @@ async def run_up(settings: Settings, *, host: str, port: int, announce: Callable
     with listen(host, port) as listener:
         url = f"http://{_reachable(host)}:{listener.getsockname()[1]}"
         async with _database(settings) as (database_url, server):
+            (settings.data_dir / ADDRESS_FILE).unlink(missing_ok=True)  # of one that was killed
             fd = listener.fileno()
             environment = _environment(settings, database_url, url)
             processes = [
@@ -250,8 +252,8 @@ async def _keep_running(server: EmbeddedPostgres) -> None:
         try:
             await server.start()
             pause = FIRST_PAUSE
-        except SetupError as error:
-            log.error("postgres_does_not_start", error=error.message)  # noqa: TRY400 - the message says it all
+        except (SetupError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.error("postgres_does_not_start", error=str(error))  # noqa: TRY400 - the message says it all
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
