@@ -173,14 +173,14 @@ def wait(client: httpx.Client, batch_id: str, received: Received, count: int) ->
 
 def show(client: httpx.Client, records: list[dict[str, Any]], received: Received) -> None:
     """Print what became of each call."""
-    caption = "— not assessed: the words of a draft prove nothing, so only what the voices show was judged"
+    caption = "— not assessed; * by the voices alone, as the words of a draft prove nothing"
     table = Table(title="What the partner knows now", caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("call", "state", "engine", "seconds", "agent talks", "intent", "score", "quality", "signature"):
         table.add_column(name, justify="right" if name in {"seconds", "agent talks", "score", "quality"} else "left")
     for record in records:
         call_id = record["call"]["id"]
         call = read(client, f"calls/{call_id}")
-        table.add_row(escape(call_id), *row(call), "[green]verified" if received.verified[call_id] else "[red]WRONG")
+        table.add_row(escape(call_id.removeprefix("demo-")), *row(call), "[green]verified" if received.verified[call_id] else "[red]WRONG")
     console.print(table)
     for record in records:
         body = received.bodies[record["call"]["id"]]
@@ -194,13 +194,15 @@ def row(call: dict[str, Any]) -> list[str]:
     ratio = (analysis.get("metrics") or {}).get("talk_ratio")
     engine = transcript.get("engine", "—") + (" (draft)" if transcript.get("quality") == "draft" else "")
     seconds = (call["recording"] or {}).get("duration")
-    cells = [analysis.get(name) for name in ("intent", "intent_score", "quality_score")]
+    cells = [analysis.get(name) for name in ("intent", "intent_score")]
+    quality = analysis.get("quality_score")
     return [
         f"[green]{call['status']}" if call["status"] == "completed" else f"[red]{call['status']}",
         engine,
         f"{seconds:.1f}" if seconds else "—",
         f"{ratio:.0%}" if ratio is not None else "—",
         *("—" if cell is None else str(cell) for cell in cells),
+        "—" if quality is None else f"{quality}{'*' if analysis['draft'] else ' '}",
     ]
 
 

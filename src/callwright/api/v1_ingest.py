@@ -66,5 +66,5 @@ def submission(record: CallRecord) -> calls.Submission:
         "function": record.get("function"),
         "metadata": record.get("metadata"),
         "custom_fields": cast("list[dict[str, str]] | None", record.get("custom_fields")),
-        "transcript": cast("list[PartnerTurn] | None", record.get("transcript")),
+        "transcript": cast("list[PartnerTurn] | None", record.get("transcript") or None),  # an empty one says nothing
     }
