@@ -15,6 +15,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from callwright import audit
 from callwright.cli import main
 from callwright.cli.session import check_database
 from callwright.db.direct import DatabaseAway
@@ -148,6 +149,27 @@ def test_what_is_wrong_is_a_sentence_and_what_to_do(run: Run, words: tuple[str, 
     assert "\n→ " in message
 
 
+def test_logins_are_listed(run: Run, on_database: str) -> None:
+    assert "No login yet" in run("audit")
+    added = json.loads(run("partner", "add", "Acme", "--json"))
+
+    async def refuse() -> None:
+        connection = await asyncpg.connect(on_database)
+        for key in (added["api_key"], added["api_secret"]):
+            await audit.record(connection, "refused", key, address="192.0.2.1", request_id="request-1")
+        await connection.close()
+
+    asyncio.run(refuse())
+    shown, listed = run("audit"), json.loads(run("audit", "--json", "--partner", "Acme"))
+    assert "wrong secret" in shown
+    assert "not of a key's form" in shown
+    assert added["api_secret"] not in shown
+    assert [(each["outcome"], each["api_key"], each["address"]) for each in listed] == [
+        ("wrong secret", added["api_key"], "192.0.2.1")
+    ]
+    assert "There is no partner 'Nobody'" in run("audit", "--partner", "Nobody", fails=1)
+
+
 @pytest.mark.parametrize(
     "words", [("partner", "set", "Acme"), ("partner", "set", "Acme", "--rate-limit", "0"), ("up", "--port", "70000")]
 )
@@ -229,7 +251,8 @@ def test_models_are_listed(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_every_command_has_its_help(run: Run) -> None:
     listed = run("--help")
-    for command in ("up", "serve", "worker", "migrate", "doctor", "partner", "tenant", "models", "call", "openapi"):
+    processes = ("up", "serve", "worker", "migrate", "doctor")
+    for command in (*processes, "partner", "tenant", "models", "call", "openapi", "audit"):
         assert command in listed
         assert "Usage: callwright" in run(command, "--help")
 

@@ -12,7 +12,7 @@ from typing import Annotated, Generic, TypeVar
 import structlog
 from fastapi import Depends, Request
 
-from callwright import db, partners
+from callwright import audit, db, partners
 from callwright.api.limits import Limiter
 from callwright.db import Pool, Scope
 from callwright.errors import BadRequest, Forbidden, RateLimited, Unauthorized
@@ -30,6 +30,9 @@ FAILED_LOGINS = 60
 MOST_REMEMBERED = 10_000
 
 LONGEST_HEADER = 512
+
+NOTED_SECONDS = 60.0
+"""How long an address that is let in, or that stays shut, is not written down again by this process."""
 
 WRONG = ""
 """Stands for what no partner, secret or tenant is called."""
@@ -84,6 +87,7 @@ class Gate:
         self._pepper = secrets.token_bytes(32)
         self._logins: Recent[Partner] = Recent()
         self._scopes: Recent[Scope] = Recent()
+        self._noted: Recent[bool] = Recent()
 
     async def admit(self, request: Request) -> Caller:
         """Check a request's headers, each step before the next.
@@ -118,17 +122,38 @@ class Gate:
             return partner
         bucket = f"login:{_address(request)}"
         if not self._logins.get(pair, within=KNOWN_SECONDS):
-            _refuse_over(await self._limiter.look(bucket, FAILED_LOGINS))
+            await self._refuse_shut(request, api_key, await self._limiter.look(bucket, FAILED_LOGINS))
         async with db.connection(self._pool) as connection:
             login = await partners.find_login(connection, api_key)
         try:
             partner = partners.verify(login, api_secret)
         except Forbidden:
             self._logins.drop(pair)
-            _refuse_over(await self._limiter.take(bucket, FAILED_LOGINS))
+            await self._refuse_shut(request, api_key, await self._limiter.take(bucket, FAILED_LOGINS))
+            await self._note(request, "refused", api_key)
             raise
         self._logins.put(pair, partner)
+        await self._note(request, "let in", api_key, once_for=partner.partner_id)
         return partner
+
+    async def _refuse_shut(self, request: Request, api_key: str, allowance: partners.Allowance) -> None:
+        """Refuse an address that has failed too often; a flood of them is one row a minute."""
+        if not allowance.allowed:
+            await self._note(request, "shut out", api_key, once_for="shut out")
+        _refuse_over(allowance)
+
+    async def _note(
+        self, request: Request, outcome: audit.Outcome, api_key: str, *, once_for: object | None = None
+    ) -> None:
+        """Write a login down; with `once_for` only once in `NOTED_SECONDS` for it and the address."""
+        address = _address(request)
+        if once_for is not None:
+            if self._noted.get((once_for, address), within=NOTED_SECONDS):
+                return
+            self._noted.put((once_for, address), value=True)
+        request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
+        async with db.connection(self._pool) as connection:
+            await audit.record(connection, outcome, api_key, address=address, request_id=request_id)
 
     async def _count(self, request: Request, partner: Partner, *, take: bool) -> None:
         most = partner.rate_limit or self._rate_limit

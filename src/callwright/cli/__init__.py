@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from callwright.cli import calls, models, partners, processes
+from callwright.cli import audit, calls, models, partners, processes
 from callwright.errors import NotFound, SetupError, Unavailable
 from callwright.logs import mask
 
@@ -21,6 +21,7 @@ app.add_typer(partners.partner_app, name="partner")
 app.add_typer(partners.tenant_app, name="tenant")
 app.add_typer(models.app, name="models")
 app.add_typer(calls.app, name="call")
+app.command("audit")(audit.show)
 
 
 def main() -> None:
