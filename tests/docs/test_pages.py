@@ -182,11 +182,12 @@ def test_ci_runs_what_the_readme_says() -> None:
 
 def test_the_readmes_sample_is_of_this_demo() -> None:
     (sample,) = (block.body for block in blocks(ROOT / "README.md", "text") if "agent talks" in block.body)
-    scripted = [call["id"] for call in tomllib.loads(page("demo/calls.toml"))["calls"]]
-    shown = re.findall(r"^ (demo-[a-z0-9-]+)", sample, re.MULTILINE)
-    assert shown
+    scripted = [call["id"].removeprefix("demo-") for call in tomllib.loads(page("demo/calls.toml"))["calls"]]
+    shown = re.findall(r"^ (\d\d-[a-z0-9-]+)", sample, re.MULTILINE)
+    assert len(shown) > 3
     assert all(any(name.startswith(beginning) for name in scripted) for beginning in shown)
     assert f"{len(scripted)} accepted" in sample
     head = next(line for line in sample.splitlines() if line.startswith(" call "))
     for column in re.split(r" {2,}", head.strip()):
         assert f'"{column}"' in page("demo/run.py"), column
+    assert sample.splitlines()[-1].strip() in page("demo/run.py"), "the words below the table"
