@@ -48,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
+            await limiter.aclose()
             await pool.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)

@@ -55,7 +55,9 @@ async def test_database(pool: Pool) -> None:
 
 
 async def test_redis(redis_url: str) -> None:
-    await counts(RedisLimiter(redis_url))
+    limiter = RedisLimiter(redis_url)
+    await counts(limiter)
+    await limiter.aclose()
 
 
 @pytest.mark.parametrize("scheme", ["redis", "valkey"])
@@ -65,4 +67,5 @@ async def test_redis_away(scheme: str) -> None:
         for _ in range(3):
             allowance = await limiter.take("a", 1)
             assert (allowance.allowed, allowance.remaining) == (True, 1)
+    await limiter.aclose()
     assert [line["log_level"] for line in logs] == ["error"], "told once, and left alone for a while"

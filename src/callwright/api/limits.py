@@ -6,6 +6,7 @@ from typing import Protocol
 import structlog
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
@@ -31,6 +32,9 @@ class Limiter(Protocol):
     async def look(self, bucket: str, most: int) -> Allowance:
         """Say how the bucket stands; `allowed` where it has room for one more."""
 
+    async def aclose(self) -> None:
+        """Close what it opened."""
+
 
 class DatabaseLimiter:
     """Counts in PostgreSQL, where no Redis is set up.
@@ -41,6 +45,9 @@ class DatabaseLimiter:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    async def aclose(self) -> None:
+        """Nothing to close: the pool is its owner's."""
 
     async def take(self, bucket: str, most: int) -> Allowance:
         """Count a request where the bucket has room for it."""
@@ -62,16 +69,20 @@ class RedisLimiter:
 
     def __init__(self, url: str) -> None:
         scheme, _, rest = url.partition("://")
-        self._window = MovingWindowRateLimiter(
-            RedisStorage(
-                f"async+{scheme.replace('valkey', 'redis')}://{rest}",
-                wrap_exceptions=True,
-                implementation="redispy",
-                socket_timeout=REDIS_SECONDS,
-                socket_connect_timeout=REDIS_SECONDS,
-            )
+        self._storage = RedisStorage(
+            f"async+{scheme.replace('valkey', 'redis')}://{rest}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
         )
+        self._window = MovingWindowRateLimiter(self._storage)
         self._rests_until = 0.0
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        assert isinstance(self._storage.bridge, RedispyBridge)
+        await self._storage.bridge.get_connection().aclose()
 
     async def take(self, bucket: str, most: int) -> Allowance:
         """Count a request where the bucket has room for it."""
