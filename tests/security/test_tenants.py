@@ -1,0 +1,168 @@
+"""Tenants never meet: whatever belongs to another is answered as what does not exist, to the byte, on every route."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi.routing import APIRoute
+
+from callwright.db import connection
+from partner_api import Door, a_batch, a_record, open_door
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+VARIES = {"x-request-id", "ratelimit", "ratelimit-policy"}
+
+BODIES = {"/api/v1/partner/ingest/disposition-status": lambda identifier: {"customer_id": identifier}}
+"""How a route takes an identifier in its body."""
+
+BRINGS_IN = {"/api/v1/partner/ingest/batch-call"}
+"""Routes whose body names what is the caller's own: they have tests of their own below."""
+
+OPEN = {"/openapi.json", "/docs", "/docs/docs.css", "/healthz", "/readyz"}
+"""Routes that tell everybody the same."""
+
+
+@dataclass(frozen=True)
+class Estate:
+    """What one subtenant has, and who else could ask after it."""
+
+    owner: Door
+    strangers: dict[str, tuple[Door, dict[str, str]]]
+    ids: dict[str, str]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def estate(shared_database_url: str) -> AsyncIterator[Estate]:
+    async with open_door(shared_database_url) as opened:
+        owner = await opened.for_another(("acme", "sales"), ("acme", "support"), ("other", "sales"))
+        records = [a_record("secret/call", agent__id="secret-agent", customer__id="secret-customer")]
+        accepted = (await owner.post(a_batch(*records))).json()["data"]
+        async with connection(owner.pool) as lent:
+            subtenant = await lent.fetchval(
+                "SELECT subtenant_no FROM calls WHERE partner_id = $1", owner.partner.partner_id
+            )
+        ids = {
+            "call": "secret/call",
+            "agent": "secret-agent",
+            "customer": "secret-customer",
+            "batch": accepted["batch_id"],
+            "partner number": str(owner.partner.partner_id),
+            "partner key": owner.partner.api_key,
+            "subtenant number": str(subtenant),
+        }
+        other = await opened.for_another(("acme", "sales"))
+        strangers: dict[str, tuple[Door, dict[str, str]]] = {
+            "another partner with the same names": (other, {}),
+            "another subtenant": (owner, {"sub_tenant_id": "support"}),
+            "another tenant": (owner, {"tenant_id": "other"}),
+        }
+        yield Estate(owner, strangers, ids)
+
+
+def routes(door: Door) -> list[tuple[str, APIRoute]]:
+    """Every method and route of the application."""
+    found = [route for route in door.app.routes if getattr(route, "path", None) not in OPEN]
+    assert all(isinstance(route, APIRoute) for route in found), "every route is walked or listed as open"
+    return [(method, route) for route in found if isinstance(route, APIRoute) for method in sorted(route.methods or ())]
+
+
+def unlike(identifier: str) -> str:
+    """An identifier of the same form that nothing has."""
+    if len(identifier) == 36 and identifier.count("-") == 4:
+        return str(uuid4())
+    if identifier.isdigit():
+        return str(int(identifier) + 1_000_000_000)
+    return "".join("q" if c.isalnum() else c for c in identifier)
+
+
+async def ask(door: Door, changes: dict[str, str], method: str, route: APIRoute, identifier: str) -> httpx.Response:
+    path = route.path_format
+    for name in route.param_convertors:
+        path = path.replace(f"{{{name}}}", "".join(f"%{byte:02X}" for byte in identifier.encode()))
+    body = BODIES.get(route.path)
+    assert body or route.param_convertors, f"{method} {route.path} is new: say in BODIES how it takes an identifier"
+    content = json.dumps(body(identifier)) if body else None
+    return await door.client.request(method, path, content=content, headers=door.headers(**changes))
+
+
+def told(answer: httpx.Response) -> tuple[object, ...]:
+    kept = [(name, value) for name, value in answer.headers.raw if name.decode().lower() not in VARIES]
+    return answer.status_code, answer.content, kept
+
+
+async def everything(door: Door) -> list[str]:
+    """Every row of every table that partners write to, as text."""
+    async with connection(door.pool) as lent:
+        tables = ("calls", "customers", "agents", "dispositions", "batches", "callbacks")
+        return [str(row) for table in tables for row in await lent.fetch(f"SELECT * FROM {table} ORDER BY 1, 2, 3")]
+
+
+async def test_what_is_anothers_is_answered_as_what_is_unknown(estate: Estate) -> None:
+    before, cases = await everything(estate.owner), 0
+    for method, route in routes(estate.owner):
+        if route.path in BRINGS_IN:
+            continue
+        for who, (door, changes) in estate.strangers.items():
+            for what, identifier in estate.ids.items():
+                theirs = await ask(door, changes, method, route, identifier)
+                unknown = await ask(door, changes, method, route, unlike(identifier))
+                assert told(theirs) == told(unknown), f"{who} learns of the {what} by {method} {route.path}"
+                assert theirs.status_code == 404
+                cases += 1
+    assert cases >= 4 * 3 * 7
+    assert await everything(estate.owner) == before
+
+
+async def test_the_owner_is_answered(estate: Estate) -> None:
+    """Else the test above would show nothing."""
+    answered = {
+        route.path
+        for method, route in routes(estate.owner)
+        if route.path not in BRINGS_IN
+        for identifier in estate.ids.values()
+        if (await ask(estate.owner, {}, method, route, identifier)).status_code == 200
+    }
+    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN
+
+
+@pytest.mark.parametrize("headers", [{"tenant_id": "other"}, {"sub_tenant_id": "support"}])
+async def test_tenants_of_another_are_as_unknown_as_none(estate: Estate, headers: dict[str, str]) -> None:
+    stranger, _ = estate.strangers["another partner with the same names"]
+    for method, route in routes(estate.owner):
+        path, body = route.path_format, b'{"data": [], "customer_id": 5}'
+        theirs, none = [
+            await stranger.client.request(method, path, content=body, headers=stranger.headers(**changed))
+            for changed in (headers, dict.fromkeys(headers, "nobody's"))
+        ]
+        assert told(theirs) == told(none)
+        assert theirs.status_code == 403
+
+
+async def test_the_same_call_of_another_partner_is_a_call_of_its_own(estate: Estate) -> None:
+    stranger, _ = estate.strangers["another partner with the same names"]
+    newcomer = await stranger.for_another(("acme", "sales"))
+    record = a_record("secret/call", agent__id="secret-agent", customer__id="secret-customer", customer__name="Mine")
+    before = await everything(estate.owner)
+    data: dict[str, Any] = (await newcomer.post(a_batch(record))).json()["data"]
+    assert data["calls"] == [{"id": "secret/call", "status": "accepted"}]
+    assert set(before) <= set(await everything(estate.owner))
+
+
+async def test_the_same_call_in_another_tenant_of_the_partner_changes_nothing(estate: Estate) -> None:
+    """An id is unique over all calls of the partner (contract, section 2): that it is taken is all that is told."""
+    before = await everything(estate.owner)
+    record = a_record("secret/call", agent__id="secret-agent", customer__id="secret-customer", customer__name="Mine")
+    for _, (door, changes) in list(estate.strangers.items())[1:]:
+        data = (await door.post(a_batch(record), **changes)).json()["data"]
+        assert data["calls"] == [{"id": "secret/call", "status": "duplicate", "changed": True}]
+        assert (await door.get("calls/secret%2Fcall", **changes)).status_code == 404
+        batch = (await door.get(f"batches/{data['batch_id']}", **changes)).json()["data"]["calls"]
+        assert batch == [{"id": "secret/call", "status": "duplicate", "state": None, "callback_status": None}]
+        assert (await door.get("customers/secret-customer", **changes)).status_code == 404
+    assert [row for row in await everything(estate.owner) if "batch_id" not in row or row in before] == before
