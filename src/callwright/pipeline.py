@@ -105,7 +105,7 @@ async def transcribe(tools: Tools, call: Call) -> Save:
         await tools.store.get(stored.key, source)
         decoded = await decode(source, scratch=scratch, limits=tools.decode_limits)
         if call.partner_transcript is not None:
-            sent = from_partner(call.partner_transcript)
+            sent = await asyncio.to_thread(from_partner, call.partner_transcript)  # seconds, where it fills a batch
             transcript = replace(sent, seconds=max(decoded.seconds, sent.seconds))
         else:
             transcript = await tools.transcriber.transcribe(

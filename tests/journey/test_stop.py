@@ -1,12 +1,15 @@
-"""The worker is told to stop in the middle of a call: the next one does it, and no try is counted."""
+"""What is not a call's or a receiver's fault costs neither a try: a stop in the middle, a key that opens nothing."""
 
 import asyncio
+from dataclasses import replace
 
 from callwright.db import Pool
+from callwright.sealing import Sealer
 from callwright.worker import tools_of, work
 from journey_house import RECORDINGS, House, working
 
 TURNS = [{"speaker": "customer", "start": 1, "end": 2, "text": "Hello, who is this?"}]
+JOB_TRIES = "SELECT attempts FROM pgqueuer WHERE entrypoint = 'deliver'"
 
 
 async def test_a_step_that_takes_too_long_is_given_back_and_done_by_the_next(house: House, pool: Pool) -> None:
@@ -31,3 +34,19 @@ async def test_a_step_that_takes_too_long_is_given_back_and_done_by_the_next(hou
     house.recordings.routes["/next-step-booked.mp3"] = at_once
     async with working(house.settings):
         assert (await house.ended("call"))["status"] == "completed"
+
+
+async def test_a_worker_with_another_secret_key_uses_up_no_try_of_a_callback(house: House, pool: Pool) -> None:
+    await house.push(house.record("call", house.recordings.answer("/gone", status=404)))
+    stop = asyncio.Event()
+    async with tools_of(house.settings) as tools:
+        task = asyncio.create_task(work(replace(tools, sealer=Sealer(bytes(32))), stop=stop, compute=1))
+        async with asyncio.timeout(30):
+            while not await pool.fetchval(JOB_TRIES):  # noqa: ASYNC110 - nothing tells us
+                await asyncio.sleep(0.05)
+        stop.set()
+        await task
+    await pool.execute("UPDATE pgqueuer SET execute_after = now()")
+    async with working(house.settings):
+        assert (await house.ended("call"))["callback_status"] == "delivered"
+    assert await pool.fetchval("SELECT attempts FROM callbacks") == 1
