@@ -180,7 +180,11 @@ def show(client: httpx.Client, records: list[dict[str, Any]], received: Received
     for record in records:
         call_id = record["call"]["id"]
         call = read(client, f"calls/{call_id}")
-        table.add_row(escape(call_id.removeprefix("demo-")), *row(call), "[green]verified" if received.verified[call_id] else "[red]WRONG")
+        table.add_row(
+            escape(call_id.removeprefix("demo-")),
+            *row(call),
+            "[green]verified" if received.verified[call_id] else "[red]WRONG",
+        )
     console.print(table)
     for record in records:
         body = received.bodies[record["call"]["id"]]

@@ -1,6 +1,5 @@
 """Section 7: what partners ask after."""
 
-
 import pytest
 
 from partner_api import Door, a_batch, a_record

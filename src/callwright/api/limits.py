@@ -1,7 +1,7 @@
 """Rate limits: at most so many requests in any minute, counted across every process and machine."""
 
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import structlog
 from limits import RateLimitItemPerMinute
@@ -13,6 +13,9 @@ from limits.errors import StorageError
 from callwright import db
 from callwright.db import Pool
 from callwright.partners import Allowance, take_request
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +85,7 @@ class RedisLimiter:
     async def aclose(self) -> None:
         """Close the connections."""
         assert isinstance(self._storage.bridge, RedispyBridge)
-        await self._storage.bridge.get_connection().aclose()
+        await cast("Redis", self._storage.bridge.get_connection()).aclose()
 
     async def take(self, bucket: str, most: int) -> Allowance:
         """Count a request where the bucket has room for it."""
