@@ -43,12 +43,16 @@ async def send(door: Door, keys: list[str], secrets: list[str]) -> httpx.Respons
     return await door.client.get("/api/v1/partner/calls/x", headers=raw)
 
 
-@IN_MODULE
-async def test_only_the_right_pair_opens(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_right_pair_opens(shared_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "FAILED_LOGINS", 10_000)
+    async with open_door(shared_database_url) as door:
+        await try_every_pair(door)
+
+
+async def try_every_pair(door: Door) -> None:
     other = await door.for_another(("acme", "sales"))
     key, secret = door.partner.api_key, door.partner.api_secret
-    bad_keys = [*wrong_forms(key), [secret], [other.partner.api_key], [OTHER_KEY]]
+    bad_keys = [*wrong_forms(key), [secret], [OTHER_KEY], [other.partner.api_key]]
     bad_secrets = [*wrong_forms(secret), [key], [other.partner.api_secret], [door.partner.webhook_secret]]
     asked = [(bad, [secret]) for bad in bad_keys] + [([key], bad) for bad in bad_secrets]
     asked += [*zip(bad_keys, bad_secrets, strict=True), ([secret], [key])]
