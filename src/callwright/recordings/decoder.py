@@ -43,6 +43,8 @@ _OPTIONS: Final = {
     "max_streams": "32",
 }
 _BROKEN_SHARE: Final = 0.1
+_BREATH: Final = 4 << 20
+"""Bytes that a process which is not out of memory can always have."""
 
 
 def decode(source: BinaryIO, channels: tuple[BinaryIO, BinaryIO], most_seconds: float) -> dict[str, object]:
@@ -80,6 +82,7 @@ def decode(source: BinaryIO, channels: tuple[BinaryIO, BinaryIO], most_seconds: 
     except av.error.MemoryError:
         raise MemoryError from None
     except (av.error.FFmpegError, ValueError) as error:
+        bytearray(_BREATH)  # MemoryError where the limit was reached: FFmpeg does not always say so
         raise StepFailed("recording_damaged", "The recording is damaged and cannot be decoded.") from error
     made.finish()
     _check_whole(made, declared)
