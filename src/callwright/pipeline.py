@@ -53,7 +53,7 @@ class Tools:
     """Everything that steps work with; made once by the worker.
 
     Attributes:
-        step_wait: Seconds before a step is tried again the first time; each further wait is three times as long.
+        step_wait: Seconds before a step is tried again the first time; each further wait is six times as long.
     """
 
     pool: Pool
@@ -206,7 +206,7 @@ async def _saved(pool: Pool, save: Callable[[Connection], Awaitable[T]]) -> T:
 
 async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFailed) -> None:
     if failure.retry and call.attempts < calls.TRIES:
-        wait = tools.step_wait * 3 ** (call.attempts - 1) * random.uniform(0.8, 1.2)
+        wait = tools.step_wait * 6 ** (call.attempts - 1) * random.uniform(0.8, 1.2)
         wait = max(wait, min(failure.retry_after or 0.0, LONGEST_WAIT_SECONDS))
         async with db.transaction(tools.pool) as connection:
             await queue.enqueue(connection, name, call.partner_id, call.call_id, delay=wait)

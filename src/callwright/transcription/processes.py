@@ -23,7 +23,7 @@ PR_SET_PDEATHSIG = 1
 NICENESS = 5
 """Transcription takes every core it gets; whoever waits for an answer goes first."""
 
-SECONDS_PER_SECOND = 20.0
+SECONDS_PER_SECOND = 8.0
 LEAST_SECONDS = 300.0
 """An engine that takes longer than both for its audio is stuck: the slowest that was measured needs a second each."""
 
