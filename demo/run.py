@@ -4,6 +4,7 @@ import argparse
 import datetime as dt
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -285,6 +286,7 @@ def main() -> None:
     parser.add_argument("--recording", help="your own recording: a file or an http(s) address")
     parser.add_argument("--keep", action="store_true", help="stay up afterwards")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped too
     try:
         run(arguments.recording, keep=arguments.keep)
     except (DemoFailed, httpx.HTTPError) as error:

@@ -13,7 +13,10 @@ from callwright import queue, worker
 from callwright.db import Pool, open_pool, transaction
 from callwright.db.embedded import EmbeddedPostgres
 from callwright.db.migrate import migrate
-from callwright.worker import Handler, Running, lane, scratch_folder
+from callwright.errors import SetupError
+from callwright.sealing import Sealer
+from callwright.worker import Handler, Running, check_secret_key, lane, scratch_folder
+from submissions import SEALER, onboard
 
 
 class Seen:
@@ -160,3 +163,11 @@ def test_no_link_leads_the_cleaning_elsewhere(tmp_path: Path) -> None:
     with scratch_folder(scratch):
         pass
     assert (precious / "file").exists()
+
+
+async def test_another_secret_key_shows_at_the_start(pool: Pool) -> None:
+    await check_secret_key(pool, SEALER)
+    await onboard(pool)
+    await check_secret_key(pool, SEALER)
+    with pytest.raises(SetupError, match="CALLWRIGHT_SECRET_KEY"):
+        await check_secret_key(pool, Sealer(bytes(32)))

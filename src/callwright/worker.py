@@ -21,7 +21,7 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from callwright import db, pipeline, queue
+from callwright import db, partners, pipeline, queue
 from callwright.analysis.engine import load_analyser
 from callwright.analysis.scorecard import INSIDE_SALES
 from callwright.callbacks import RetryPolicy
@@ -94,6 +94,8 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
         )
         pool = await db.open_pool(settings.database_url.get_secret_value(), size=20, name="callwright worker")
         stack.push_async_callback(pool.close)
+        sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
+        await check_secret_key(pool, sealer)
         yield Tools(
             pool=pool,
             outbound=await stack.enter_async_context(Outbound(policy)),
@@ -101,12 +103,25 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
             transcriber=transcriber,
             analyser=analyser,
             scorecard=INSIDE_SALES,
-            sealer=Sealer(read_secret_key(settings.secret_key.get_secret_value())),
+            sealer=sealer,
             scratch=scratch,
             fetch_limits=FetchLimits(),
             decode_limits=DecodeLimits(),
             callback_retries=RetryPolicy(),
         )
+
+
+async def check_secret_key(pool: Pool, sealer: Sealer) -> None:
+    """Find out at the start whether callbacks can be signed; a database that is away says nothing of it.
+
+    Raises:
+        SetupError: The stored secrets were sealed with another key.
+    """
+    with contextlib.suppress(Unavailable):
+        async with db.connection(pool) as connection:
+            sealed = await partners.any_sealed_secret(connection)
+        if sealed is not None:
+            sealer.open(sealed)
 
 
 @contextmanager
