@@ -100,6 +100,44 @@ async def test_body_that_comes_with_its_head(database_url: str) -> None:
         writer.close()
 
 
+async def test_a_trailer_is_no_header(database_url: str) -> None:
+    """What comes behind a body must not say who sends it, although the parser hands it over like a header."""
+    async with a_server(database_url) as (port, _, _), httpx.AsyncClient() as client, asyncio.timeout(10):
+        credentials = (await a_door(client, database_url)).headers()
+        trailers = "".join(f"{name}: {value}\r\n" for name, value in credentials.items()).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"POST %s HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n" % BATCH_CALL.encode()
+        writer.write(head + b"2\r\n{}\r\n0\r\n" + trailers + b"\r\n")
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 401 ")
+        writer.close()
+
+
+@pytest.mark.parametrize("beside", [b"2;" + b"x" * 200_000 + b"\r\n{}\r\n", b"0\r\n" + b"a: b\r\n" * 40_000])
+async def test_what_is_endless_beside_a_body_is_refused(database_url: str, beside: bytes) -> None:
+    async with a_server(database_url) as (port, _, _), httpx.AsyncClient() as client, asyncio.timeout(10):
+        headers = {"host": "h", "transfer-encoding": "chunked", **(await a_door(client, database_url)).headers()}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"POST {BATCH_CALL} HTTP/1.1\r\n{lines}\r\n".encode()
+        answer = await talk(
+            port, head, *(beside[start : start + 4096] for start in range(0, len(beside), 4096)), b"\r\n"
+        )
+        # Where the server has hung up while we were sending, its answer may be lost with the connection.
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400 "), answer
+
+
+async def test_tiny_chunks_are_a_body_like_any_other(database_url: str) -> None:
+    async with a_server(database_url) as (port, _, _), httpx.AsyncClient() as client:
+        door = await a_door(client, database_url)
+        content = httpx.Request("POST", "http://h", json=a_batch(a_record(metadata={"a": "x" * 30_000}))).content
+
+        async def bytewise() -> AsyncIterator[bytes]:
+            for position in range(len(content)):
+                yield content[position : position + 1]
+
+        answer = await client.post(f"http://127.0.0.1:{port}{BATCH_CALL}", content=bytewise(), headers=door.headers())
+        assert answer.status_code == 200, answer.text
+
+
 async def test_stop_waits_for_running_requests(database_url: str) -> None:
     async with a_server(database_url) as (port, stop, running), httpx.AsyncClient() as client:
         door = await a_door(client, database_url)
