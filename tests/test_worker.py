@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from callwright import queue, worker
+from callwright import audit, queue, worker
 from callwright.db import Pool, open_pool, transaction
 from callwright.db.embedded import EmbeddedPostgres
 from callwright.db.migrate import migrate
@@ -171,3 +171,23 @@ async def test_another_secret_key_shows_at_the_start(pool: Pool) -> None:
     await check_secret_key(pool, SEALER)
     with pytest.raises(SetupError, match="CALLWRIGHT_SECRET_KEY"):
         await check_secret_key(pool, Sealer(bytes(32)))
+
+
+async def test_housekeeping_forgets_old_logins(pool: Pool) -> None:
+    async with transaction(pool) as connection:
+        for days in (91, 1):
+            await audit.record(connection, "refused", f"key-{days}", address="127.0.0.1", request_id=f"r{days}")
+        await connection.execute(
+            "UPDATE login_audit SET at = now() - make_interval(days => split_part(request_id, 'r', 2)::int)"
+        )
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker._keep_house(pool, stop))
+    async with transaction(pool) as connection:
+        for _ in range(200):
+            if await connection.fetchval("SELECT count(*) FROM login_audit") == 1:
+                break
+            await asyncio.sleep(0.02)
+        kept = await connection.fetchval("SELECT array_agg(request_id) FROM login_audit")
+    stop.set()
+    await task
+    assert kept == ["r1"]

@@ -21,7 +21,7 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from callwright import db, partners, pipeline, queue
+from callwright import audit, db, partners, pipeline, queue
 from callwright.analysis.engine import load_analyser
 from callwright.analysis.scorecard import INSIDE_SALES
 from callwright.callbacks import RetryPolicy
@@ -307,11 +307,12 @@ async def _job(pool: Pool, running: Running, handler: Handler, job: Job) -> None
 
 
 async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
-    """Trim the queue's log and put back jobs that could not even be given back."""
+    """Trim the logs that grow with time and put back jobs that could not even be given back."""
     while not stop.is_set():
         try:
             async with db.connection(pool) as connection:
                 await queue.keep_house(connection)
+                await audit.keep_house(connection)
         except Unavailable:
             log.warning("database away, housekeeping waits")
         except asyncpg.PostgresError:  # as a deadlock: no reason to end the worker
