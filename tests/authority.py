@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def authority(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
+def authority(folder: Path, host: str, *, expired: bool = False) -> tuple[Path, ssl.SSLContext]:
     """A private authority's file and a server context with a certificate of it."""
     now = dt.datetime.now(dt.UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
@@ -19,7 +19,7 @@ def authority(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
         builder = (
             x509.CertificateBuilder(subjects[0], subjects[index], keys[index].public_key(), index + 1)
             .not_valid_before(now - dt.timedelta(hours=1))
-            .not_valid_after(now + dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(minutes=-1 if expired and index else 60))
             .add_extension(x509.BasicConstraints(ca=index == 0, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         )

@@ -8,13 +8,18 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from callwright import queue
 from callwright.db import Pool, open_pool
 from callwright.db.embedded import EmbeddedPostgres
 from callwright.db.migrate import migrate
+from callwright.db.roles import EVERY_PARTNER
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+settings.register_profile("long", max_examples=2_000)
+"""For hours by hand (--hypothesis-profile=long); every bound on examples is a share of this number."""
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +55,7 @@ def template(server_url: str, names: Iterator[str]) -> Iterator[str]:
     with asyncio.Runner() as runner:
         runner.run(make())
         yield name
-        runner.run(administer(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+        runner.run(drop_database(server_url, name))
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ async def empty_database_url(server_url: str, names: Iterator[str]) -> AsyncIter
     name = next(names)
     await administer(server_url, f"CREATE DATABASE {name}")
     yield of_database(server_url, name)
-    await administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await drop_database(server_url, name)
 
 
 @pytest.fixture
@@ -68,13 +73,36 @@ async def database_url(server_url: str, template: str, names: Iterator[str]) -> 
     name = next(names)
     await administer(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield of_database(server_url, name)
-    await administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await drop_database(server_url, name)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(server_url: str, template: str, names: Iterator[str]) -> Iterator[str]:
+    """A database as `database_url`'s for all tests of a module: each has a partner of its own there.
+
+    And no more than a module: failed logins are counted by address, and from loopback all tests come alike.
+    """
+    name = next(names)
+    with asyncio.Runner() as runner:
+        runner.run(administer(server_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
+        yield of_database(server_url, name)
+        runner.run(drop_database(server_url, name))
 
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """A pool on `database_url`."""
     opened = await open_pool(database_url, size=10, name="tests")
+    yield opened
+    opened.terminate()
+
+
+@pytest.fixture
+async def rows(database_url: str) -> AsyncIterator[Pool]:
+    """A pool on `database_url` that sees every row, for looking at what was written."""
+    opened = await asyncpg.create_pool(
+        database_url, min_size=0, max_size=4, server_settings={"role": EVERY_PARTNER, "timezone": "UTC"}
+    )
     yield opened
     opened.terminate()
 
@@ -95,6 +123,17 @@ async def administer(server_url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def drop_database(server_url: str, name: str) -> None:
+    """Drop a database and end whatever a test left connected to it.
+
+    A role that is no superuser is refused FORCE while autovacuum works there; the plain statement ends autovacuum.
+    """
+    try:
+        await administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    except asyncpg.InsufficientPrivilegeError:
+        await administer(server_url, f"DROP DATABASE {name}")
 
 
 def of_database(server_url: str, name: str) -> str:

@@ -1,5 +1,6 @@
 """The partner's door, opened for a test: an application on a real database, a partner of the test's own, a client."""
 
+import base64
 import json
 import random
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import httpx
 from fastapi import FastAPI
 
 from callwright import partners
-from callwright.db import Pool, transaction
+from callwright.db import Pool, everywhere
 from callwright.partners import NewPartner
 from callwright.sealing import Sealer
 from callwright.settings import Settings
@@ -21,6 +22,7 @@ from callwright.web import create_app
 BATCH_CALL = "/api/v1/partner/ingest/batch-call"
 DISPOSITION = "/api/v1/partner/ingest/disposition-status"
 ABSENT = object()
+SECRET_KEY = base64.b64encode(bytes(32)).decode()
 
 Body = dict[str, Any]
 
@@ -58,13 +60,20 @@ class Door:
         """Get a path below the base path."""
         return await self.client.get(f"/api/v1/partner/{path}", headers=self.headers(**changes))
 
+    async def send(self, method: str, path: str, body: object = None, **changes: str | None) -> httpx.Response:
+        """Send a request to a path below the base path, with a body where one is given."""
+        content = None if body is None else json.dumps(body)
+        return await self.client.request(
+            method, f"/api/v1/partner/{path}", content=content, headers=self.headers(**changes)
+        )
+
     async def for_another(self, *tenants: tuple[str, str], auto_provision: bool = False) -> "Door":
         """The same door for a new partner that acts for these tenants and subtenants."""
         return Door(self.app, self.client, self.pool, await add_partner(self.pool, *tenants, provisions=auto_provision))
 
 
 async def add_partner(pool: Pool, *tenants: tuple[str, str], provisions: bool = False) -> NewPartner:
-    async with transaction(pool) as connection:
+    async with everywhere(pool) as connection:
         added = await partners.add_partner(connection, uuid4().hex, sealer=Sealer(bytes(32)), auto_provision=provisions)
         for tenant_id, subtenant_id in tenants:
             await partners.add_tenant(connection, added.partner_id, tenant_id, subtenant_id)
@@ -74,7 +83,9 @@ async def add_partner(pool: Pool, *tenants: tuple[str, str], provisions: bool = 
 @asynccontextmanager
 async def open_door(database_url: str, **settings: Any) -> AsyncIterator[Door]:
     """Run the application with these settings and add a partner with one tenant."""
-    app = create_app(Settings(**{"database_url": database_url, "rate_limit": 10_000, **settings}))
+    app = create_app(
+        Settings(**{"database_url": database_url, "secret_key": SECRET_KEY, "rate_limit": 10_000, **settings})
+    )
     address = f"198.18.{random.randrange(256)}.{random.randrange(256)}"  # failed logins are counted by it
     transport = httpx.ASGITransport(app, client=(address, 1))
     async with (

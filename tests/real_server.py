@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from callwright import web
 from callwright.db import open_pool
 from callwright.settings import Settings
-from partner_api import Door, add_partner
+from partner_api import SECRET_KEY, Door, add_partner
 
 
 @asynccontextmanager
@@ -19,7 +19,7 @@ async def a_server(database_url: str) -> AsyncIterator[tuple[int, asyncio.Event,
     """A server on a port of its own, its stop, and its end."""
     listener, stop = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     port = listener.getsockname()[1]
-    settings = Settings(database_url=database_url)
+    settings = Settings(database_url=database_url, secret_key=SECRET_KEY)
     running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop, listener=listener))
     async with httpx.AsyncClient() as client:
         while not running.done():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from callwright.calls import Submission
-from callwright.db import Pool, Scope, transaction
+from callwright.db import Pool, Scope, everywhere
 from callwright.partners import NewPartner, add_partner, get_partner, scope_of
 from callwright.sealing import Sealer
 
@@ -39,11 +39,11 @@ def submission(call_id: str = "call-1", **changes: Any) -> Submission:
 
 async def onboard(pool: Pool, name: str = "acme", *, auto_provision: bool = True) -> NewPartner:
     """Add a partner."""
-    async with transaction(pool) as connection:
+    async with everywhere(pool) as connection:
         return await add_partner(connection, name, sealer=SEALER, auto_provision=auto_provision)
 
 
 async def scope(pool: Pool, name: str = "acme", tenant: str = "t", subtenant: str = "s") -> Scope:
     """The scope of a subtenant of a partner that was onboarded."""
-    async with transaction(pool) as connection:
+    async with everywhere(pool) as connection:
         return await scope_of(connection, await get_partner(connection, name), tenant, subtenant)

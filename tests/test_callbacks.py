@@ -12,10 +12,9 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from authority import authority
-from callwright import callbacks, calls, partners
+from callwright import callbacks, calls, partners, reports
 from callwright.callbacks import Delivery, RetryPolicy, Told
-from callwright.db import Pool, connection, transaction
-from callwright.errors import NotFound
+from callwright.db import Pool, everywhere
 from callwright.outbound import Outbound, Policy
 from callwright.partners import NewPartner
 from local_server import LocalServer, serve
@@ -46,26 +45,26 @@ async def prepared(pool: Pool, url: str, metadata: str | None = '{"n": 118059162
     """A partner with one call that has ended and its callback."""
     new = await onboard(pool)
     await calls.accept(pool, await scope(pool), [submission(callback_url=url)])
-    told = Told(new.partner_id, "call-1", "agent-1", "customer-1", metadata, url)
-    async with transaction(pool) as lent:
+    told = Told(new.partner_id, (await scope(pool)).subtenant_no, "call-1", "agent-1", "customer-1", metadata, url)
+    async with everywhere(pool) as lent:
         await callbacks.prepare(lent, told, callbacks.payload(told, None, "recording_not_found: It is gone."))
     return new
 
 
 async def begin(pool: Pool, new: NewPartner) -> tuple[Delivery, list[str]]:
     """Begin the next try, whenever it is due."""
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         callback_id = await lent.fetchval("UPDATE callbacks SET next_attempt_at = now() RETURNING callback_id")
-        delivery = await callbacks.begin_attempt(lent, new.partner_id, callback_id)
-        assert delivery is not None
+        [delivery] = (await callbacks.begin_attempts(lent, new.partner_id, [callback_id])).values()
         return delivery, await partners.webhook_secrets(lent, new.partner_id, SEALER)
 
 
 async def one_try(pool: Pool, outbound: Outbound, new: NewPartner) -> callbacks.State:
     delivery, secrets = await begin(pool, new)
     outcome = await callbacks.attempt(outbound, delivery, secrets, RETRIES)
-    async with transaction(pool) as lent:
-        return await callbacks.finish_attempt(lent, delivery, outcome, RETRIES)
+    async with everywhere(pool) as lent:
+        [state] = await callbacks.finish_attempts(lent, new.partner_id, [(delivery, outcome)], RETRIES)
+        return state
 
 
 def received(server: LocalServer, index: int = -1) -> tuple[dict[str, str], bytes]:
@@ -75,7 +74,7 @@ def received(server: LocalServer, index: int = -1) -> tuple[dict[str, str], byte
 
 
 def test_the_body_has_every_field_of_the_contract() -> None:
-    told = Told(1, "c", "a", "k", None, "https://x.example")
+    told = Told(1, 1, "c", "a", "k", None, "https://x.example")
     body = json.loads(callbacks.payload(told, None, "recording_empty: Nothing."))
     assert list(body) == FIELDS
     assert (body["status"], body["error"], body["meta"]) == ("failed", "recording_empty: Nothing.", {})
@@ -93,16 +92,16 @@ async def test_a_delivered_callback_verifies_and_is_sent_once(
     assert Webhook(new.webhook_secret).verify(body.decode(), headers)["call_id"] == "call-1"
     with pytest.raises(WebhookVerificationError):
         Webhook(new.webhook_secret).verify(body.decode() + " ", headers)
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         kept = await lent.fetchrow("SELECT attempt, http_status, error, answer FROM callback_attempts")
         assert kept is not None
         assert tuple(kept.values()) == (1, 200, None, "thanks")
-        assert await callbacks.begin_attempt(lent, new.partner_id, headers["webhook-id"]) is None
+        assert await callbacks.begin_attempts(lent, new.partner_id, [headers["webhook-id"]]) == {}
 
 
 async def test_during_a_rotation_both_secrets_verify(pool: Pool, receiver: LocalServer, outbound: Outbound) -> None:
     new = await prepared(pool, receiver.answer("/hook").replace("http://127.0.0.1", "https://localhost"))
-    async with transaction(pool) as lent:
+    async with everywhere(pool) as lent:
         newer = await partners.rotate_webhook_secret(lent, new.partner_id, sealer=SEALER, overlap_seconds=3600)
     await one_try(pool, outbound, new)
     headers, body = received(receiver)
@@ -121,26 +120,29 @@ async def test_anything_else_is_retried_three_times_with_one_id_and_then_kept(
     assert len(receiver.requests) == 4  # no redirect was followed
     assert len({received(receiver, n)[0]["webhook-id"] for n in range(4)}) == 1
     assert len({received(receiver, n)[1] for n in range(4)}) == 1
-    async with connection(pool) as lent:
-        listed: Any = await callbacks.list_callbacks(lent, new.partner_id, state="undelivered")
+    async with everywhere(pool) as lent:
+        wanted = callbacks.Wanted(new.partner_id, state="undelivered")
+        found: list[Any] = await reports.list_callbacks(lent, wanted, most=10)
         jobs = await lent.fetchval("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'deliver'")
-    assert [(c["state"], c["attempts"], c["http_status"]) for c in listed] == [("undelivered", 4, status)]
-    assert str(status) in listed[0]["error"]
+    [listed] = found
+    assert (listed["state"], listed["next_attempt_at"]) == ("undelivered", None)
+    assert [(a["attempt"], a["http_status"]) for a in listed["attempts"]] == [(n, status) for n in range(1, 5)]
+    assert str(status) in listed["attempts"][0]["error"]
     assert jobs == 4
 
 
 async def test_a_try_is_recorded_once_however_often_that_is_tried(
-    pool: Pool, receiver: LocalServer, outbound: Outbound
+    pool: Pool, rows: Pool, receiver: LocalServer, outbound: Outbound
 ) -> None:
     receiver.answer("/hook", status=500)
     new = await prepared(pool, receiver.url("/hook", scheme="https", host="localhost"))
     delivery, secrets = await begin(pool, new)
     outcome = await callbacks.attempt(outbound, delivery, secrets, RETRIES)
     for _ in range(2):  # as where the answer to the commit was lost
-        async with transaction(pool) as lent:
-            assert await callbacks.finish_attempt(lent, delivery, outcome, RETRIES) == "pending"
-    assert await pool.fetchval("SELECT count(*) FROM callback_attempts") == 1
-    assert await pool.fetchval("SELECT count(*) FROM pgqueuer WHERE execute_after > now()") == 1
+        async with everywhere(pool) as lent:
+            assert await callbacks.finish_attempts(lent, new.partner_id, [(delivery, outcome)], RETRIES) == ["pending"]
+    assert await rows.fetchval("SELECT count(*) FROM callback_attempts") == 1
+    assert await rows.fetchval("SELECT count(*) FROM pgqueuer WHERE execute_after > now()") == 1
 
 
 async def test_no_answer_in_time_is_an_outcome(pool: Pool, receiver: LocalServer, outbound: Outbound) -> None:
@@ -159,7 +161,7 @@ async def test_a_private_address_is_never_called(pool: Pool) -> None:
     new = await prepared(pool, "https://10.1.2.3/hook")
     async with Outbound(Policy()) as strict:
         assert await one_try(pool, strict, new) == "pending"
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         assert "not on the public internet" in await lent.fetchval("SELECT error FROM callback_attempts")
 
 
@@ -170,18 +172,31 @@ async def test_sent_again_by_hand_keeps_id_and_body_and_may_be_tried_as_often(
     for _ in range(4):
         await one_try(pool, outbound, new)
     callback_id = received(receiver)[0]["webhook-id"]
-    async with transaction(pool) as lent:
-        assert await callbacks.resend(lent, new.partner_id, callback_id) == "call-1"
-        with pytest.raises(NotFound):
-            await callbacks.resend(lent, new.partner_id, callback_id)
+    async with everywhere(pool) as lent:
+        assert await callbacks.resend(lent, new.partner_id, [callback_id, "msg_none"]) == ["call-1"]
+        assert await callbacks.resend(lent, new.partner_id, [callback_id]) == [], "it is under way"
     receiver.answer("/hook")
     assert await one_try(pool, outbound, new) == "delivered"
     assert received(receiver)[0]["webhook-id"] == callback_id
     assert received(receiver)[1] == received(receiver, 0)[1]
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         assert await lent.fetchval("SELECT array_agg(attempt ORDER BY attempt) FROM callback_attempts") == [
             *range(1, 6)
         ]
+
+
+async def test_what_was_acknowledged_late_is_delivered_all_the_same(
+    pool: Pool, receiver: LocalServer, outbound: Outbound
+) -> None:
+    new = await prepared(pool, receiver.answer("/hook").replace("http://127.0.0.1", "https://localhost"))
+    delivery, secrets = await begin(pool, new)
+    async with everywhere(pool) as lent:  # by another worker, which had not heard of this one for long
+        assert await callbacks.end(lent, delivery, "undelivered")
+    outcome = await callbacks.attempt(outbound, delivery, secrets, RETRIES)
+    async with everywhere(pool) as lent:
+        assert await callbacks.finish_attempts(lent, new.partner_id, [(delivery, outcome)], RETRIES) == ["delivered"]
+        assert not await callbacks.end(lent, delivery, "undelivered"), "what was delivered stays so"
+        assert await lent.fetchval("SELECT state FROM callbacks") == "delivered"
 
 
 def test_waits_grow_and_a_receivers_wish_is_honoured_within_bounds() -> None:

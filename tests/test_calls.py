@@ -7,7 +7,7 @@ import pytest
 
 from callwright import calls, customers, reports
 from callwright.calls import Entry
-from callwright.db import Pool, Scope, connection
+from callwright.db import Pool, Scope, everywhere
 from callwright.errors import NotFound
 from submissions import onboard, scope, submission
 
@@ -19,7 +19,7 @@ async def ours(pool: Pool) -> Scope:
 
 
 async def count(pool: Pool, table: str) -> int:
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         return int(await lent.fetchval(f"SELECT count(*) FROM {table}"))
 
 
@@ -34,7 +34,7 @@ async def test_a_call_sent_again_is_a_duplicate_and_changes_nothing(pool: Pool, 
     await calls.accept(pool, ours, [submission(customer_name="First")])
     again = await calls.accept(pool, ours, [submission(customer_name="Second", disposition_status="x")])
     assert again.entries == [Entry("call-1", "duplicate", changed=True)]
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         read = await customers.read_customer(lent, ours, "customer-1")
     assert (read["name"], read["disposition_status"], read["disposition_history"]) == ("First", None, [])
     assert await count(pool, "pgqueuer") == 1
@@ -56,7 +56,7 @@ async def test_twice_in_one_body(pool: Pool, ours: Scope) -> None:
         Entry("call-1", "duplicate", changed=True),
         Entry("call-2", "accepted"),
     ]
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         batch = await reports.read_batch(lent, ours, str(accepted.batch_id))
     assert (batch["accepted"], batch["duplicates"]) == (2, 2)
     assert await count(pool, "agents") == 1
@@ -76,7 +76,7 @@ async def test_ids_are_the_partners_not_the_tenants(pool: Pool, ours: Scope) -> 
     await calls.accept(pool, ours, [submission()])
     elsewhere = await scope(pool, subtenant="other")
     assert (await calls.accept(pool, elsewhere, [submission()])).entries[0].status == "duplicate"
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         with pytest.raises(NotFound):
             await reports.read_call(lent, elsewhere, "call-1")
 
@@ -86,7 +86,7 @@ async def test_two_partners_never_meet(pool: Pool, ours: Scope) -> None:
     theirs = await scope(pool, "other")
     await calls.accept(pool, ours, [submission(customer_name="Ours")])
     assert (await calls.accept(pool, theirs, [submission(customer_name="Theirs")])).entries[0].status == "accepted"
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         assert (await customers.read_customer(lent, ours, "customer-1"))["name"] == "Ours"
         assert (await customers.read_customer(lent, theirs, "customer-1"))["name"] == "Theirs"
 
@@ -94,7 +94,7 @@ async def test_two_partners_never_meet(pool: Pool, ours: Scope) -> None:
 async def test_a_later_name_wins_and_an_absent_one_erases_nothing(pool: Pool, ours: Scope) -> None:
     await calls.accept(pool, ours, [submission("1", customer_name="A", customer_email="a@example.com")])
     await calls.accept(pool, ours, [submission("2", customer_name="B"), submission("3")])
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         read = await customers.read_customer(lent, ours, "customer-1")
     assert (read["name"], read["email"]) == ("B", "a@example.com")
 
@@ -102,14 +102,14 @@ async def test_a_later_name_wins_and_an_absent_one_erases_nothing(pool: Pool, ou
 async def test_unchanged_people_are_not_written(pool: Pool, ours: Scope) -> None:
     await calls.accept(pool, ours, [submission("1", agent_name="A", customer_name="C")])
     query = "SELECT (SELECT xmin::text FROM agents) AS agent, (SELECT xmin::text FROM customers) AS customer"
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         before = await lent.fetchrow(query)
         await calls.accept(pool, ours, [submission("2", agent_name="A"), submission("3", customer_name="C")])
         assert await lent.fetchrow(query) == before
 
 
 async def dispositions(pool: Pool, ours: Scope) -> tuple[object, list[str]]:
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         read: Any = await customers.read_customer(lent, ours, "customer-1")
     return read["disposition_status"], [entry["status"] for entry in read["disposition_history"]]
 
@@ -137,7 +137,7 @@ async def test_the_same_status_again_still_moves_its_time(pool: Pool, ours: Scop
 async def test_the_api_puts_a_customer_into_a_disposition_at_once(pool: Pool, ours: Scope) -> None:
     ahead = submission(end_time="2099-01-01T00:00:00+00:00", disposition_status="clock ahead")
     await calls.accept(pool, ours, [ahead])
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         await customers.set_disposition(lent, ours, "customer-1", "won")
         await customers.set_disposition(lent, ours, "customer-1", None)
         with pytest.raises(NotFound, match="Customer not found"):
@@ -147,15 +147,15 @@ async def test_the_api_puts_a_customer_into_a_disposition_at_once(pool: Pool, ou
 
 async def test_metadata_comes_back_verbatim(pool: Pool, ours: Scope) -> None:
     await calls.accept(pool, ours, [submission(metadata={"z": 1, "a": 2.50, "big": 2**70, "ü": "\u2028"})])
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         call = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
     assert call is not None
-    assert call.metadata_json == '{"z": 1, "a": 2.5, "big": 1180591620717411303424, "ü": "\u2028"}'
+    assert call.metadata_json == '{"z":1,"a":2.5,"big":1180591620717411303424,"ü":"\u2028"}'
 
 
 async def test_a_step_is_begun_once_per_state_and_counted(pool: Pool, ours: Scope) -> None:
     await calls.accept(pool, ours, [submission()])
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         first = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
         second = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
         assert first is not None
@@ -169,7 +169,7 @@ async def test_a_step_is_begun_once_per_state_and_counted(pool: Pool, ours: Scop
 
 async def test_a_try_that_is_taken_back_does_not_count(pool: Pool, ours: Scope) -> None:
     await calls.accept(pool, ours, [submission()])
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         first = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
         assert first is not None
         await calls.take_back_try(lent, first)

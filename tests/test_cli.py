@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -79,10 +80,12 @@ def test_a_partners_life(run: Run) -> None:
     assert (listed["name"], listed["auto_provision"], listed["revoked_at"]) == ("Acme Voice", False, None)
     assert "secret" not in json.dumps(listed)
 
-    run("partner", "set", "Acme Voice", "--rate-limit", "7", "--agent-channel", "1", "--auto-provision")
+    run("partner", "set", "Acme Voice", "--rate-limit", "7", "--agent-channel", "1", "--share", "300")
+    run("partner", "set", "Acme Voice", "--auto-provision")
     run("partner", "set", "Acme Voice", "--no-auto-provision")
     (listed,) = json.loads(run("partner", "list", "--json"))
     assert (listed["rate_limit"], listed["agent_channel"], listed["auto_provision"]) == (7, 1, False)
+    assert listed["share"] == 300
 
     assert "acts for north, sales" in run("tenant", "add", "Acme Voice", "north", "sales")
     (tenant,) = json.loads(run("tenant", "list", "Acme Voice", "--json"))
@@ -92,6 +95,36 @@ def test_a_partners_life(run: Run) -> None:
     shown = run("partner", "list")
     assert "revoked 20" in shown
     assert added["api_key"] in shown  # whole, for copying
+
+
+@pytest.mark.usefixtures("on_database")
+def test_who_may_frame_the_dashboards_and_whose_days_they_show(run: Run) -> None:
+    run("partner", "add", "Acme", "--json")
+
+    def listed() -> tuple[list[str], str]:
+        (partner,) = json.loads(run("partner", "list", "--json"))
+        return partner["frame_origins"], partner["time_zone"]
+
+    assert listed() == ([], "UTC")
+    both = ("--frame-origin", "https://crm.example/", "--frame-origin", "https://b.example:8443")
+    run("partner", "set", "Acme", *both, "--time-zone", "Asia/Kolkata")
+    run("partner", "set", "Acme", "--share", "100")
+    assert listed() == (["https://crm.example", "https://b.example:8443"], "Asia/Kolkata")
+    shown = run("partner", "list")
+    assert "https://crm.example, https://b.example:8443" in shown
+    assert "Asia/Kolkata" in shown
+    assert "is no time zone" in run("partner", "set", "Acme", "--time-zone", "Mars/Olympus", fails=1)
+    assert "is not the origin" in run("partner", "set", "Acme", "--frame-origin", "http://crm.example", fails=1)
+    run("partner", "set", "Acme", "--no-frame-origins", "--frame-origin", "https://c.example", fails=2)
+    run("partner", "set", "Acme", fails=2)
+    run("partner", "set", "Acme", "--no-frame-origins")
+    assert listed() == ([], "Asia/Kolkata")
+
+
+@pytest.mark.usefixtures("on_database")
+def test_the_key_of_the_tokens_is_replaced(run: Run) -> None:
+    assert "stay valid until they expire" in run("token-key", "rotate")
+    assert "No token that was given out so far is valid" in run("token-key", "rotate", "--revoke-old")
 
 
 @pytest.mark.usefixtures("on_database")
@@ -147,6 +180,17 @@ def test_what_is_wrong_is_a_sentence_and_what_to_do(run: Run, words: tuple[str, 
     message = run(*words, fails=1)
     assert says in message
     assert "\n→ " in message
+
+
+@pytest.mark.usefixtures("on_database")
+def test_the_way_into_the_console(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = run("console")
+    assert re.match(r"http://127\.0\.0\.1:8000/console/login\?code=cwlink_live_[0-9a-f]{64}\n", shown)
+    assert "Open it within 10 minutes; it logs in once, for 12 hours." in shown
+    monkeypatch.setenv("CALLWRIGHT_PUBLIC_URL", "https://calls.example.com/")
+    load_settings.cache_clear()
+    assert run("console").startswith("https://calls.example.com/console/login?code=")
+    assert "0 sessions have ended. No link is valid any more." in run("console", "--end-all")
 
 
 def test_logins_are_listed(run: Run, on_database: str) -> None:

@@ -13,16 +13,17 @@ import asyncpg
 import pytest
 
 from callwright import doctor
-from callwright.db import Pool, transaction
+from callwright.db import Pool, everywhere
 from callwright.doctor import Finding, examine
+from callwright.errors import SetupError
 from callwright.partners import add_partner
 from callwright.sealing import Sealer, make_secret_key, read_secret_key
 from callwright.settings import Settings
 
 KEY = make_secret_key()
 NAMES = [
-    "database", "migrations", "clock", "secret key", "store", "transcriber", "analyser", "outbound", "redis",
-    "public URL",
+    "database", "migrations", "clock", "secret key", "store", "decoder", "transcriber", "analyser", "outbound",
+    "redis", "public URL", "dashboards",
 ]  # fmt: skip
 Findings = dict[str, Finding]
 
@@ -99,7 +100,7 @@ async def test_clocks_that_differ(
 
 
 async def test_the_secret_key_must_open_what_is_sealed(make: Callable[..., Settings], pool: Pool) -> None:
-    async with transaction(pool) as connection:
+    async with everywhere(pool) as connection:
         await add_partner(connection, "Acme", sealer=Sealer(read_secret_key(KEY)))
     assert (await found(make()))["secret key"].message == "Opens the partners' webhook secrets"
     finding = (await found(make(secret_key=make_secret_key())))["secret key"]
@@ -238,3 +239,12 @@ async def test_a_check_that_breaks_or_hangs_hides_no_other(
     assert findings["breaks"].message == "RuntimeError: password=***"
     assert findings["hangs"].message == "No answer within 0.5 s"
     assert findings["redis"].state == "ok"
+
+
+async def test_a_bundle_that_is_missing(make: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(entry: str) -> None:
+        raise SetupError("The dashboards' scripts and styles have not been made", "Run: make web")
+
+    monkeypatch.setattr(doctor, "bundle_of", missing)
+    finding = (await found(make()))["dashboards"]
+    assert (finding.state, finding.fix) == ("error", "Run: make web")

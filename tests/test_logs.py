@@ -199,6 +199,17 @@ def test_a_long_value_is_cut_in_its_middle() -> None:
     assert cut.endswith("end")
 
 
+_PIECES = (
+    *("cw", "_live_", "whsec_", "eyJ", "bearer ", "Basic ", "api_key", "x-api-", "Secret", "token"),
+    *(".", "-", " ", ": ", "a", "7"),
+)
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join))
+def test_the_short_way_masks_as_the_long_one(text: str) -> None:
+    assert mask("\t" + text) == " " + mask(text), "a tab is never passed over"
+
+
 @given(st.text(max_size=60), st.sampled_from(["?", "://", ":", "token=", "+1 ", "cw_live_", "eyJ", "x-api-", "a_"]))
 def test_masking_is_total_quick_and_on_one_line(text: str, piece: str) -> None:
     started = time.process_time()

@@ -26,6 +26,7 @@ class Attempt:
     api_key: str | None
     address: str
     request_id: str
+    door: str
 
 
 async def record(connection: Connection, outcome: Outcome, api_key: str, *, address: str, request_id: str) -> None:
@@ -54,6 +55,25 @@ async def record(connection: Connection, outcome: Outcome, api_key: str, *, addr
     )
 
 
+async def record_console(
+    connection: Connection, outcome: Literal["let in", "wrong link", "shut out"], *, address: str, request_id: str
+) -> None:
+    """Write a login at the operator's console down.
+
+    Args:
+        connection: The database.
+        outcome: `wrong link` is one that was made up, used before or too old.
+        address: As in `record`.
+        request_id: Likewise.
+    """
+    await connection.execute(
+        "INSERT INTO login_audit (outcome, address, request_id, door) VALUES ($1, $2, $3, 'console')",
+        outcome,
+        address,
+        request_id,
+    )
+
+
 async def list_attempts(connection: Connection, partner_id: int | None = None) -> list[Attempt]:
     """List the newest logins, at most `MOST_LISTED`.
 
@@ -63,7 +83,7 @@ async def list_attempts(connection: Connection, partner_id: int | None = None) -
     """
     rows = await connection.fetch(
         """
-        SELECT a.at, a.outcome, p.name, a.api_key, a.address, a.request_id
+        SELECT a.at, a.outcome, p.name, a.api_key, a.address, a.request_id, a.door
         FROM login_audit a LEFT JOIN partners p USING (partner_id)
         WHERE $1::bigint IS NULL OR a.partner_id = $1
         ORDER BY a.login_no DESC LIMIT $2

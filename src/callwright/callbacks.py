@@ -2,6 +2,7 @@
 
 import random
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -12,11 +13,13 @@ from standardwebhooks import Webhook
 from callwright import queue
 from callwright.analysis import Analysis
 from callwright.analysis.fields import callback_fields
+from callwright.analysis.redaction import Value
 from callwright.db import Connection
-from callwright.errors import NotFound
+from callwright.kill_points import reached
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, retry_after_seconds
 
-State = Literal["pending", "delivered", "undelivered"]
+State = Literal["pending", "delivered", "undelivered", "replaced"]
+"""`replaced`: the call was processed again before this result was delivered; it is not sent any more."""
 
 TRIES = 4
 """One and three retries (contract, section 3.1)."""
@@ -26,6 +29,9 @@ ANSWER_CHARACTERS = 500
 
 LONGEST_WAIT_SECONDS = 3600.0
 """A receiver's Retry-After is honoured up to this."""
+
+MOST_ATTEMPTS = 1_000
+"""A callback that has been tried so often is not sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class Told:
     """Of which call, and to where: what a callback carries beside the analysis; `metadata_json` is as it was sent."""
 
     partner_id: int
+    subtenant_no: int
     call_id: str
     agent_id: str
     customer_id: str
@@ -87,13 +94,14 @@ class Outcome:
     retry_after: float | None
 
 
-def payload(told: Told, analysis: Analysis | None, failure: str | None) -> bytes:
+def payload(told: Told, analysis: Analysis | None, failure: str | None, hidden: Sequence[Value] | None = None) -> bytes:
     """Build the body of section 3.1 of the contract.
 
     Args:
         told: The call.
         analysis: Its analysis; None where it failed, and every analysis field is then null.
         failure: The reason that the partner reads, where it failed.
+        hidden: Where sentences are to be redacted, what was said and must be hidden; ids and `meta` stay verbatim.
     """
     return orjson.dumps(
         {
@@ -103,7 +111,7 @@ def payload(told: Told, analysis: Analysis | None, failure: str | None) -> bytes
             "agent_id": told.agent_id,
             "status": "failed" if failure else "completed",
             "error": failure,
-            **callback_fields(analysis),
+            **callback_fields(analysis, hidden),
             "meta": orjson.Fragment(told.metadata_json or "{}"),  # verbatim, whatever numbers it has
         }
     )
@@ -114,34 +122,36 @@ async def prepare(connection: Connection, told: Told, body: bytes) -> None:
     callback_id = f"msg_{secrets.token_hex(12)}"
     await connection.execute(
         """
-        INSERT INTO callbacks (partner_id, callback_id, call_id, url, body, allowed)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO callbacks (partner_id, callback_id, subtenant_no, call_id, url, body, allowed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         told.partner_id,
         callback_id,
+        told.subtenant_no,
         told.call_id,
         told.url,
         body,
         TRIES,
     )
-    await queue.enqueue(connection, "deliver", told.partner_id, callback_id)
+    reached("callback-prepared")
+    await queue.enqueue(connection, "deliver", told.partner_id, callback_id, host=queue.host_of(told.url))
 
 
-async def begin_attempt(connection: Connection, partner_id: int, callback_id: str) -> Delivery | None:
-    """Count a try and read what to send; None where the callback has ended or is not due.
+async def begin_attempts(connection: Connection, partner_id: int, callback_ids: Sequence[str]) -> dict[str, Delivery]:
+    """Count a try of each callback and read what to send; left out are those that have ended or are not due.
 
     The try is counted first: a process that dies between the POST and its record has used it up.
     """
-    row = await connection.fetchrow(
+    rows = await connection.fetch(
         """
         UPDATE callbacks SET attempts = attempts + 1
-        WHERE partner_id = $1 AND callback_id = $2 AND state = 'pending' AND next_attempt_at <= now()
+        WHERE partner_id = $1 AND callback_id = ANY($2::text[]) AND state = 'pending' AND next_attempt_at <= now()
         RETURNING partner_id, callback_id, call_id, url, body, attempts, allowed
         """,
         partner_id,
-        callback_id,
+        callback_ids,
     )
-    return None if row is None else Delivery(*row.values())
+    return {row["callback_id"]: Delivery(*row.values()) for row in rows}
 
 
 def signed_headers(delivery: Delivery, secrets_live: list[str], at: datetime) -> dict[str, str]:
@@ -182,117 +192,209 @@ async def attempt(outbound: Outbound, delivery: Delivery, secrets_live: list[str
 
 
 def _printable(body: bytes) -> str:
-    text = body[: ANSWER_CHARACTERS * 4].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)[
-        :ANSWER_CHARACTERS
-    ]
+    """An answer as one line that does nothing to a terminal and looks like no line of a log."""
+    text = " ".join(body[: ANSWER_CHARACTERS * 4].decode("utf-8", "replace").split())
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:ANSWER_CHARACTERS]
 
 
-async def finish_attempt(connection: Connection, delivery: Delivery, outcome: Outcome, policy: RetryPolicy) -> State:
-    """Record a try and what follows from it, in one transaction; recorded already, it changes nothing.
+async def finish_attempts(
+    connection: Connection, partner_id: int, tried: Sequence[tuple[Delivery, Outcome]], policy: RetryPolicy
+) -> list[State]:
+    """Record tries and what follows from them, in one transaction; recorded already, they change nothing.
 
     Returns:
-        How the callback stands now; the caller says so on the call, in the same transaction.
+        How each callback stands now; the caller says so on the calls, in the same transaction.
     """
-    fresh = await connection.fetchval(
+    rows = [
+        (of.callback_id, of.attempt, was.started_at, round(was.elapsed * 1000), was.http_status, was.error, was.answer)
+        for of, was in tried
+    ]
+    fresh = await connection.fetch(
         """
         INSERT INTO callback_attempts
             (partner_id, callback_id, attempt, started_at, elapsed_ms, http_status, error, answer)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING true
+        SELECT $1, * FROM unnest($2::text[], $3::smallint[], $4::timestamptz[], $5::integer[], $6::smallint[],
+                                 $7::text[], $8::text[])
+        ON CONFLICT DO NOTHING RETURNING callback_id
+        """,
+        partner_id,
+        *(list(column) for column in zip(*rows, strict=True)),
+    )
+    new = {row["callback_id"] for row in fresh}
+    acknowledged = sorted(of.callback_id for of, was in tried if was.error is None and of.callback_id in new)
+    delivered = await _end(connection, partner_id, acknowledged, "delivered")
+    states: list[State] = []
+    for of, was in tried:
+        if of.callback_id in delivered:
+            states.append("delivered")
+        elif of.callback_id in new and was.error is not None:
+            states.append(await _after_refusal(connection, of, was, policy))
+        else:
+            states.append(await _state_of(connection, of))
+    return states
+
+
+async def _after_refusal(connection: Connection, delivery: Delivery, outcome: Outcome, policy: RetryPolicy) -> State:
+    """Have a callback that was not acknowledged tried again, or end it."""
+    if delivery.attempt >= delivery.allowed:
+        return (
+            "undelivered" if await end(connection, delivery, "undelivered") else await _state_of(connection, delivery)
+        )
+    wait = policy.wait(delivery.attempt, outcome.retry_after)
+    await connection.execute(
+        """
+        UPDATE callbacks SET next_attempt_at = now() + $3
+        WHERE partner_id = $1 AND callback_id = $2 AND state = 'pending'
         """,
         delivery.partner_id,
         delivery.callback_id,
-        delivery.attempt,
-        outcome.started_at,
-        round(outcome.elapsed * 1000),
-        outcome.http_status,
-        outcome.error,
-        outcome.answer,
+        timedelta(seconds=wait),
     )
-    if fresh is None:
-        kept: State = await connection.fetchval(
-            "SELECT state FROM callbacks WHERE partner_id = $1 AND callback_id = $2",
-            delivery.partner_id,
-            delivery.callback_id,
-        )
-        return kept
-    if outcome.error is None:
-        state: State = "delivered"
-    elif delivery.attempt >= delivery.allowed:
-        state = "undelivered"
-    else:
-        wait = policy.wait(delivery.attempt, outcome.retry_after)
-        await connection.execute(
-            """
-            UPDATE callbacks SET next_attempt_at = now() + $3
-            WHERE partner_id = $1 AND callback_id = $2 AND state = 'pending'
-            """,
-            delivery.partner_id,
-            delivery.callback_id,
-            timedelta(seconds=wait),
-        )
-        await queue.enqueue(connection, "deliver", delivery.partner_id, delivery.callback_id, delay=wait)
-        return "pending"
-    await end(connection, delivery, state)
+    host = queue.host_of(delivery.url)
+    await queue.enqueue(connection, "deliver", delivery.partner_id, delivery.callback_id, host=host, delay=wait)
+    reached("callback-retried")
+    return "pending"
+
+
+async def _state_of(connection: Connection, delivery: Delivery) -> State:
+    state: State = await connection.fetchval(
+        "SELECT state FROM callbacks WHERE partner_id = $1 AND callback_id = $2",
+        delivery.partner_id,
+        delivery.callback_id,
+    )
     return state
 
 
-async def end(connection: Connection, delivery: Delivery, state: State) -> None:
-    """End a callback, so that it is not tried any more unless somebody sends it again."""
-    await connection.execute(
-        "UPDATE callbacks SET state = $3, ended_at = now() WHERE partner_id = $1 AND callback_id = $2",
-        delivery.partner_id,
-        delivery.callback_id,
-        state,
-    )
+async def end(connection: Connection, delivery: Delivery, state: State) -> bool:
+    """End a callback, so that it is not tried any more unless somebody sends it again.
 
-
-async def list_callbacks(
-    connection: Connection, partner_id: int, *, state: str | None = None
-) -> list[dict[str, object]]:
-    """List a partner's newest callbacks with their last try, at most 200, for the operator."""
-    rows = await connection.fetch(
-        """
-        SELECT c.callback_id, c.call_id, c.state, c.attempts, c.created_at, c.next_attempt_at, c.ended_at,
-               t.http_status, t.error
-        FROM callbacks c
-        LEFT JOIN LATERAL (
-            SELECT http_status, error FROM callback_attempts a
-            WHERE a.partner_id = c.partner_id AND a.callback_id = c.callback_id ORDER BY attempt DESC LIMIT 1
-        ) AS t ON true
-        WHERE c.partner_id = $1 AND ($2::text IS NULL OR c.state = $2)
-        ORDER BY c.created_at DESC LIMIT 200
-        """,
-        partner_id,
-        state,
-    )
-    return [dict(row) for row in rows]
-
-
-async def resend(connection: Connection, partner_id: int, callback_id: str) -> str:
-    """Send a callback that has ended again, with the same id and body and as many tries as at first.
-
-    Args:
-        connection: With a transaction open.
-        partner_id: Whose it is.
-        callback_id: Its `webhook-id`.
+    One that was acknowledged is delivered, even where it was given up for dead meanwhile.
 
     Returns:
-        The id of its call; the caller says on it that a callback is pending.
-
-    Raises:
-        NotFound: The partner has no callback of this id that has ended.
+        False where it has ended otherwise meanwhile: the caller then says nothing on the call.
     """
-    call_id: str | None = await connection.fetchval(
+    return bool(await _end(connection, delivery.partner_id, [delivery.callback_id], state))
+
+
+async def _end(connection: Connection, partner_id: int, callback_ids: list[str], state: State) -> set[str]:
+    """End callbacks; gives those that had not ended otherwise."""
+    if not callback_ids:
+        return set()
+    rows = await connection.fetch(
         """
-        UPDATE callbacks SET state = 'pending', allowed = attempts + $3, next_attempt_at = now(), ended_at = NULL
-        WHERE partner_id = $1 AND callback_id = $2 AND state <> 'pending' RETURNING call_id
+        UPDATE callbacks SET state = $3, ended_at = now()
+        WHERE partner_id = $1 AND callback_id = ANY($2::text[])
+            AND (state = 'pending' OR state = 'undelivered' AND $3 = 'delivered') RETURNING callback_id
         """,
         partner_id,
-        callback_id,
-        TRIES,
+        callback_ids,
+        state,
     )
-    if call_id is None:
-        raise NotFound("Callback not found")
-    await queue.enqueue(connection, "deliver", partner_id, callback_id)
-    return call_id
+    return {row["callback_id"] for row in rows}
+
+
+async def replace(connection: Connection, partner_id: int, call_id: str) -> None:
+    """Send nothing more of a call that is processed again: what was not delivered gives way to the result to come."""
+    await connection.execute(
+        """
+        UPDATE callbacks SET state = 'replaced', ended_at = now()
+        WHERE partner_id = $1 AND call_id = $2 AND state IN ('pending', 'undelivered')
+        """,
+        partner_id,
+        call_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which callbacks of a partner; what is None makes no difference.
+
+    Attributes:
+        since: Made then or later.
+        until: Made before.
+    """
+
+    partner_id: int
+    subtenant_no: int | None = None
+    state: State | None = None
+    call_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    callback_ids: list[str] | None = None
+
+    def values(self) -> tuple[object, ...]:
+        """The arguments of `WANTED`."""
+        return (
+            *(self.partner_id, self.subtenant_no, self.state, self.call_id),
+            *(self.since, self.until, self.callback_ids),
+        )
+
+
+WANTED = """
+    ($2::bigint IS NULL OR c.subtenant_no = $2) AND ($3::text IS NULL OR c.state = $3)
+    AND ($4::text IS NULL OR c.call_id = $4) AND ($5::timestamptz IS NULL OR c.created_at >= $5)
+    AND ($6::timestamptz IS NULL OR c.created_at < $6) AND ($7::text[] IS NULL OR c.callback_id = ANY($7))
+"""
+"""Which callbacks `c` of a partner are wanted; $1 is the partner."""
+
+
+async def find(connection: Connection, wanted: Wanted, *, most: int) -> list[str]:
+    """Find and lock callbacks that are to be sent again, the oldest first; those that others work on are left out."""
+    rows = await connection.fetch(
+        f"""
+        SELECT c.callback_id FROM callbacks c WHERE c.partner_id = $1 AND {WANTED}
+        ORDER BY c.created_at, c.callback_id LIMIT $8 FOR NO KEY UPDATE SKIP LOCKED
+        """,  # noqa: S608
+        *wanted.values(),
+        most,
+    )
+    return [row["callback_id"] for row in rows]
+
+
+async def count(connection: Connection, wanted: Wanted) -> int:
+    """How many callbacks there are."""
+    counted: int = await connection.fetchval(
+        f"SELECT count(*) FROM callbacks c WHERE c.partner_id = $1 AND {WANTED}",  # noqa: S608
+        *wanted.values(),
+    )
+    return counted
+
+
+async def newest(connection: Connection, partner_id: int, call_id: str) -> str | None:
+    """The id of a call's newest callback; None where there is none yet."""
+    callback_id: str | None = await connection.fetchval(
+        """
+        SELECT callback_id FROM callbacks WHERE partner_id = $1 AND call_id = $2
+        ORDER BY created_at DESC, callback_id DESC LIMIT 1
+        """,
+        partner_id,
+        call_id,
+    )
+    return callback_id
+
+
+async def resend(connection: Connection, partner_id: int, callback_ids: list[str]) -> list[str]:
+    """Send callbacks that have ended again, each with the same id and body and as many tries as at first.
+
+    Left as they are: those that are pending, those tried too often, and those of which the call has a newer one.
+
+    Returns:
+        The ids of the calls whose callbacks are pending now; the caller says so on them.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE callbacks c SET state = 'pending', allowed = attempts + $3, next_attempt_at = now(), ended_at = NULL
+        WHERE partner_id = $1 AND callback_id = ANY($2) AND state IN ('delivered', 'undelivered') AND attempts < $4
+            AND NOT EXISTS (
+                SELECT FROM callbacks n WHERE n.partner_id = c.partner_id AND n.call_id = c.call_id
+                    AND (n.created_at, n.callback_id) > (c.created_at, c.callback_id))
+        RETURNING callback_id, call_id, url
+        """,
+        partner_id,
+        callback_ids,
+        TRIES,
+        MOST_ATTEMPTS,
+    )
+    for row in rows:
+        await queue.enqueue(connection, "deliver", partner_id, row["callback_id"], host=queue.host_of(row["url"]))
+    return [row["call_id"] for row in rows]

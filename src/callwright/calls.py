@@ -13,9 +13,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
-from callwright import customers, db, queue
+from callwright import customers, db, ended_calls, queue
 from callwright.db import Connection, Pool, Scope
 from callwright.errors import FailureCode, Unavailable
+from callwright.kill_points import reached
 from callwright.transcription.conversation import PartnerTurn
 
 State = Literal["received", "fetched", "transcribed", "completed", "failed"]
@@ -23,6 +24,9 @@ CallbackState = Literal["none", "pending", "delivered", "undelivered"]
 
 TRIES = 4
 """How often a step of a call is begun before it is set aside; a call that kills its worker is counted too."""
+
+SUSPECT = 2
+"""A call whose tries died with their workers so often in a row may be what kills them, or have been beside it."""
 
 DEADLOCK_TRIES = 5
 
@@ -93,7 +97,7 @@ WITH input AS MATERIALIZED (
         ord integer, call_id text, body_hash text, recording_url text, start_time timestamptz, end_time timestamptz,
         contact_number text, agent_id text, agent_name text, agent_email text, customer_id text, customer_name text,
         customer_email text, disposition_status text, callback_url text, industry text, function text,
-        metadata text, custom_fields text, transcript text)
+        metadata json, custom_fields json, transcript json)
 ), fresh AS (
     INSERT INTO calls (partner_id, call_id, subtenant_no, batch_id, body_hash, callback_state, start_time, end_time,
         agent_id, customer_id, contact_number, recording_url, callback_url, industry, function,
@@ -101,7 +105,7 @@ WITH input AS MATERIALIZED (
     SELECT $1, call_id, $2, $3, decode(body_hash, 'hex'),
         CASE WHEN callback_url IS NULL THEN 'none' ELSE 'pending' END, start_time, end_time,
         agent_id, customer_id, contact_number, recording_url, callback_url, industry, function,
-        metadata::json, custom_fields::json, transcript::json
+        metadata, custom_fields, transcript
     FROM input ORDER BY call_id COLLATE "C"
     ON CONFLICT (partner_id, call_id) DO NOTHING
     RETURNING call_id
@@ -124,25 +128,28 @@ SELECT call_id FROM fresh
 """  # noqa: S608
 
 
+_ALL_KNOWN = """
+    INSERT INTO batches (partner_id, batch_id, subtenant_no, call_ids, duplicates)
+    VALUES ($1, $3, $2, $4, array_fill(true, ARRAY[cardinality($4::text[])]))
+"""
+"""What is kept of a batch without a new call."""
+
+
 def _body_hash(submission: Submission) -> str:
     """Hash a call's content; the order of keys and a field that is null rather than absent make no difference."""
-    text = json.dumps(submission, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_json(submission, orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
-def _verbatim(value: object) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False)
+def _row(order: int, submission: Submission, body_hash: str) -> bytes:
+    """A call as JSON, its metadata as it was sent, with the fields that the statement wants beside it."""
+    return b'{"ord":%d,"body_hash":"%s",%s' % (order, body_hash.encode(), _json(submission)[1:])
 
 
-def _row(order: int, submission: Submission, body_hash: str) -> dict[str, object]:
-    return {
-        **submission,
-        "ord": order,
-        "body_hash": body_hash,
-        "metadata": _verbatim(submission["metadata"]),
-        "custom_fields": _verbatim(submission["custom_fields"]),
-        "transcript": _verbatim(submission["transcript"]),
-    }
+def _json(submission: Submission, option: int | None = None) -> bytes:
+    try:
+        return orjson.dumps(submission, option=option)
+    except TypeError:  # a number in the metadata that is longer than 64 bits
+        return json.dumps(submission, sort_keys=option is not None, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) -> Accepted:
@@ -164,19 +171,12 @@ async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) ->
     first: dict[str, int] = {}
     for order, submission in enumerate(submissions):
         first.setdefault(submission["call_id"], order)
-    rows = [_row(order, submissions[order], hashes[order]) for order in first.values()]
-    arguments = (
-        scope.partner_id,
-        scope.subtenant_no,
-        batch_id,
-        orjson.dumps(rows).decode(),
-        [submission["call_id"] for submission in submissions],
-    )
-    async with db.connection(pool) as connection:
-        fresh = await _accept_rows(connection, arguments)
-        known = await _known_hashes(
-            connection, scope.partner_id, [call_id for call_id in first if call_id not in fresh]
-        )
+    rows = {call_id: _row(order, submissions[order], hashes[order]) for call_id, order in first.items()}
+    batch = scope.partner_id, scope.subtenant_no, batch_id
+    try:
+        fresh, known = await _accept_rows(pool, batch, [each["call_id"] for each in submissions], rows)
+    finally:
+        queue.ledger().settle_soon(pool)
     entries = []
     for order, submission in enumerate(submissions):
         call_id = submission["call_id"]
@@ -188,28 +188,62 @@ async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) ->
     return Accepted(batch_id, entries)
 
 
-async def _accept_rows(connection: Connection, arguments: tuple[object, ...]) -> set[str]:
-    """Run the one statement; a batch that meets another head-on is simply tried again, as nothing of it was kept."""
+async def _accept_rows(
+    pool: Pool, batch: tuple[int, int, UUID], call_ids: list[str], rows: dict[str, bytes]
+) -> tuple[set[str], dict[str, str]]:
+    """Store a batch; one that meets another head-on is simply tried again, as nothing of it was kept.
+
+    What is known already is found first: the statement that stores costs much even where nothing is new.
+
+    Returns:
+        The ids of the calls that are new, and the hashes of those that were known.
+    """
     for _ in range(DEADLOCK_TRIES):
         try:
-            return {row["call_id"] for row in await connection.fetch(_ACCEPT, *arguments)}
+            async with db.transaction(pool, batch[0]) as connection:
+                known = await _known_hashes(connection, batch[0], list(rows))
+                new = {call_id: row for call_id, row in rows.items() if call_id not in known}
+                fresh = await _insert(connection, batch, call_ids, new)
+                reached("batch-inserted")
+                raced = [call_id for call_id in rows if call_id not in fresh and call_id not in known]
+                return fresh, known | await _known_hashes(connection, batch[0], raced)
         except asyncpg.DeadlockDetectedError:
             await asyncio.sleep(random.uniform(0.01, 0.1))
     raise Unavailable
+
+
+async def _insert(
+    connection: Connection, batch: tuple[int, int, UUID], call_ids: list[str], new: dict[str, bytes]
+) -> set[str]:
+    """Insert what seems to be new, and the batch; gives the ids of those that were."""
+    if not new:
+        await connection.execute(_ALL_KNOWN, *batch, call_ids)
+        return set()
+    ledger, billed, fresh = queue.ledger(), len(new), set[str]()
+    ahead = ledger.owe("fetch", batch[0], billed)
+    try:
+        rows = f"[{b','.join(new.values()).decode()}]"
+        fresh = {row["call_id"] for row in await connection.fetch(_ACCEPT, *batch, rows, call_ids, ahead)}
+    finally:
+        ledger.owe("fetch", batch[0], len(fresh) - billed)
+    return fresh
 
 
 async def _known_hashes(connection: Connection, partner_id: int, call_ids: list[str]) -> dict[str, str]:
     if not call_ids:
         return {}
     rows = await connection.fetch(
-        "SELECT call_id, encode(body_hash, 'hex') AS hash FROM calls WHERE partner_id = $1 AND call_id = ANY($2)",
+        "SELECT call_id, encode(body_hash, 'hex') AS hash FROM calls "
+        "WHERE partner_id = $1 AND call_id = ANY($2::text[])",
         partner_id,
         call_ids,
     )
     return {row["call_id"]: row["hash"] for row in rows}
 
 
-async def begin_step(connection: Connection, partner_id: int, call_id: str, state: State) -> Call | None:
+async def begin_step(
+    connection: Connection, partner_id: int, call_id: str, state: State, *, alone: bool = True
+) -> Call | None:
     """Count a try of a step and read the call; None where the call is past this step, and the job is done.
 
     The try is counted before the work begins, so that a call that kills its worker is set aside in the end.
@@ -219,26 +253,39 @@ async def begin_step(connection: Connection, partner_id: int, call_id: str, stat
         partner_id: Whose call it is.
         call_id: The partner's own id.
         state: The state in which the step finds the call.
+        alone: Whether to begin it even where the last `SUSPECT` tries died with their workers.
     """
     row = await connection.fetchrow(
         """
-        UPDATE calls SET attempts = attempts + 1
-        WHERE partner_id = $1 AND call_id = $2 AND state = $3
+        UPDATE calls SET attempts = least(attempts + 1, 1000), open_tries = least(open_tries + 1, 1000)
+        WHERE partner_id = $1 AND call_id = $2 AND state = $3 AND ($4 OR open_tries < $5)
         RETURNING partner_id, call_id, subtenant_no, state, attempts, recording_url, callback_url, agent_id,
             customer_id, start_time, end_time, metadata::text, partner_transcript, failure_message
         """,
         partner_id,
         call_id,
         state,
+        alone,
+        SUSPECT,
     )
     return None if row is None else Call(*row.values())
+
+
+async def end_try(connection: Connection, call: Call) -> None:
+    """Note that a try came to an end, if a bad one: what came before it was not of the call's making."""
+    await connection.execute(
+        "UPDATE calls SET open_tries = 0 WHERE partner_id = $1 AND call_id = $2 AND state = $3",
+        call.partner_id,
+        call.call_id,
+        call.state,
+    )
 
 
 async def take_back_try(connection: Connection, call: Call) -> None:
     """Uncount a try that broke off for no reason of the call's own."""
     await connection.execute(
         """
-        UPDATE calls SET attempts = attempts - 1
+        UPDATE calls SET attempts = attempts - 1, open_tries = greatest(open_tries - 1, 0)
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 AND attempts > 0
         """,
         call.partner_id,
@@ -247,19 +294,22 @@ async def take_back_try(connection: Connection, call: Call) -> None:
     )
 
 
-async def read_ended(connection: Connection, partner_id: int, call_id: str) -> Call:
-    """Read a call as its callback tells of it."""
-    row = await connection.fetchrow(
+async def count_outage(connection: Connection, call: Call) -> int | None:
+    """Count an outage of ours that stopped a step, instead of the try.
+
+    Returns:
+        How many the step has met; None where somebody else has moved the call meanwhile.
+    """
+    met: int | None = await connection.fetchval(
         """
-        SELECT partner_id, call_id, subtenant_no, state, attempts, recording_url, callback_url, agent_id,
-            customer_id, start_time, end_time, metadata::text, partner_transcript, failure_message
-        FROM calls WHERE partner_id = $1 AND call_id = $2
+        UPDATE calls SET attempts = greatest(attempts - 1, 0), outages = outages + 1, open_tries = 0
+        WHERE partner_id = $1 AND call_id = $2 AND state = $3 RETURNING outages
         """,
-        partner_id,
-        call_id,
+        call.partner_id,
+        call.call_id,
+        call.state,
     )
-    assert row is not None, "calls are never deleted"
-    return Call(*row.values())
+    return met
 
 
 async def move(connection: Connection, call: Call, to: Literal["fetched", "transcribed", "completed"]) -> bool:
@@ -270,7 +320,7 @@ async def move(connection: Connection, call: Call, to: Literal["fetched", "trans
     """
     moved = await connection.fetchval(
         """
-        UPDATE calls SET state = $4, attempts = 0, changed_at = now(),
+        UPDATE calls SET state = $4, attempts = 0, open_tries = 0, outages = 0, changed_at = now(),
             ended_at = CASE WHEN $4 = 'completed' THEN now() END
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 RETURNING true
         """,
@@ -293,17 +343,58 @@ async def fail(connection: Connection, call: Call, code: FailureCode, message: s
         UPDATE calls SET state = 'failed', failure_code = $4, failure_message = $5, changed_at = now(), ended_at = now()
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 RETURNING true
         """,
-        call.partner_id,
-        call.call_id,
-        call.state,
-        code,
-        message,
+        *(call.partner_id, call.call_id, call.state, code, message),
     )
+    if moved:
+        await ended_calls.note_failed(connection, call.partner_id, call.call_id)
     return moved is not None
 
 
-async def set_callback_state(connection: Connection, partner_id: int, call_id: str, state: CallbackState) -> None:
-    """Say on the call how its callback stands, in the transaction that moved the callback."""
+async def retry(
+    connection: Connection, partner_id: int, call_id: str, to: Literal["received", "fetched", "transcribed"]
+) -> bool:
+    """Put a call that failed back to the state in which its failing step finds it; its tries start anew.
+
+    Returns:
+        False where there is no such call, or it has not failed.
+    """
+    moved = await connection.fetchval(
+        """
+        UPDATE calls SET state = $3, failure_code = NULL, failure_message = NULL, attempts = 0, outages = 0,
+            open_tries = 0, changed_at = now(), ended_at = NULL,
+            callback_state = CASE WHEN callback_url IS NULL THEN 'none' ELSE 'pending' END
+        WHERE partner_id = $1 AND call_id = $2 AND state = 'failed' RETURNING true
+        """,
+        partner_id,
+        call_id,
+        to,
+    )
+    if moved:
+        await ended_calls.forget(connection, partner_id, call_id)
+    return moved is not None
+
+
+async def state_of(connection: Connection, partner_id: int, call_id: str) -> State | None:
+    """How a call stands; None where the partner has none of this id."""
+    state: State | None = await connection.fetchval(
+        "SELECT state FROM calls WHERE partner_id = $1 AND call_id = $2", partner_id, call_id
+    )
+    return state
+
+
+async def set_callback_state(
+    connection: Connection, partner_id: int, call_ids: Sequence[str], state: CallbackState
+) -> None:
+    """Say on calls how their callbacks stand, in the transaction that moved the callbacks.
+
+    A call that is processed again meanwhile waits for its next callback, whatever becomes of the one before.
+    """
     await connection.execute(
-        "UPDATE calls SET callback_state = $3 WHERE partner_id = $1 AND call_id = $2", partner_id, call_id, state
+        """
+        UPDATE calls SET callback_state = $3
+        WHERE partner_id = $1 AND call_id = ANY($2) AND state IN ('completed', 'failed')
+        """,
+        partner_id,
+        call_ids,
+        state,
     )

@@ -1,5 +1,6 @@
 """Customers and agents of a subtenant, and every disposition a customer was ever in."""
 
+from callwright import recounts
 from callwright.db import Connection, Scope
 from callwright.errors import NotFound
 
@@ -89,8 +90,8 @@ async def set_disposition(connection: Connection, scope: Scope, customer_id: str
         NotFound: No call of this tenant and subtenant has brought the customer in.
     """
     found = await connection.fetchval(
-        """
-        WITH changed AS (
+        f"""
+        WITH told AS (
             UPDATE customers
             SET disposition_status = $4,
                 disposition_effective_at = greatest(clock_timestamp(), disposition_effective_at)
@@ -98,10 +99,12 @@ async def set_disposition(connection: Connection, scope: Scope, customer_id: str
             RETURNING disposition_effective_at
         ), kept AS (
             INSERT INTO dispositions (partner_id, subtenant_no, customer_id, status, effective_at, source)
-            SELECT $1, $2, $3, $4, disposition_effective_at, 'api' FROM changed
-        )
+            SELECT $1, $2, $3, $4, disposition_effective_at, 'api' FROM told
+        ), changed AS (
+            SELECT $1 AS partner_id, $2 AS subtenant_no, disposition_effective_at AS at, NULL AS customer_id FROM told
+        ), noted AS ({recounts.NOTE})
         SELECT 1 FROM customers WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = $3
-        """,
+        """,  # noqa: S608
         scope.partner_id,
         scope.subtenant_no,
         customer_id,

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -16,15 +15,18 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from callwright.analysis.engine import load_analyser
+from callwright.dashboards.assets import bundle_of
 from callwright.db import Connection
 from callwright.db.direct import direct
 from callwright.db.embedded import embedded
 from callwright.db.migrate import OLDEST_SERVER, pending
+from callwright.db.roles import EVERY_PARTNER
 from callwright.errors import SetupError
 from callwright.logs import mask
 from callwright.outbound import Outbound, Policy
 from callwright.partners import any_sealed_secret
-from callwright.recordings.store import Store
+from callwright.recordings.confinement import is_confined
+from callwright.recordings.store import FREE_ERROR, FREE_WARNING, Store, free_bytes
 from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings
 from callwright.transcription.engine import EngineOptions, check_engine
@@ -33,8 +35,6 @@ from callwright.up import prepare, secret_key
 CHECK_SECONDS = 20.0
 SKEW_WARNING, SKEW_ERROR = 1.0, 60.0
 """Seconds between our clock and the database's: rate windows and retries stretch, then signatures are refused."""
-FREE_WARNING, FREE_ERROR = 2_000_000_000, 200_000_000
-"""Bytes: some 4,000 and 400 minutes of stereo recordings at 64 kbit/s."""
 
 State = Literal["ok", "warning", "error"]
 SIGNS: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
@@ -129,9 +129,11 @@ async def _clock(_settings: Settings, connection: Connection) -> Finding:
 
 async def _secret(settings: Settings, connection: Connection) -> Finding:
     sealer = Sealer(read_secret_key(secret_key(settings)))
-    if await connection.fetchval("SELECT to_regclass('partner_secrets')") is None:
-        return Finding("secret key", "ok", "Usable")
-    sealed = await any_sealed_secret(connection)
+    if await pending(connection):
+        return Finding("secret key", "ok", "Usable; whether it opens the partners' secrets shows after the migrations")
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL ROLE {EVERY_PARTNER}")
+        sealed = await any_sealed_secret(connection)
     if sealed is None:
         return Finding("secret key", "ok", "Usable; no partner has a secret to open yet")
     sealer.open(sealed)
@@ -153,15 +155,26 @@ async def _store(settings: Settings) -> Finding:
         await store.delete(key)
     if back != content:
         return Finding("store", "error", "What was written came back changed", "Check the disk or the object store")
-    parts = urlsplit(url)
-    if parts.scheme not in ("", "file"):
+    free = free_bytes(url)
+    if free is None:
+        parts = urlsplit(url)
         return Finding("store", "ok", f"{parts.scheme}://{parts.netloc} takes and gives back")
-    free = shutil.disk_usage(parts.path if parts.scheme else url).free
     message = f"{url} takes and gives back; {free / 1e9:.1f} GB free"
     if free < FREE_WARNING:
         state: State = "error" if free < FREE_ERROR else "warning"
         return Finding("store", state, message, "Free some space, or set CALLWRIGHT_STORE_URL to a larger place")
     return Finding("store", "ok", message)
+
+
+async def _decoder(_settings: Settings) -> Finding:
+    if await asyncio.to_thread(is_confined):
+        return Finding("decoder", "ok", "Recordings are decoded where no network and no file can be reached")
+    return Finding(
+        "decoder",
+        "warning",
+        "The kernel does not keep the decoder of recordings from network and files; only FFmpeg's own lists do",
+        "Run workers on Linux on x86-64 or ARM64, in a container that allows seccomp",
+    )
 
 
 async def _transcriber(settings: Settings) -> Finding:
@@ -268,6 +281,11 @@ async def _public_url(settings: Settings) -> Finding:
     return Finding("public URL", "ok", settings.public_url)
 
 
+async def _dashboards(_settings: Settings) -> Finding:
+    bundle_of("page")
+    return Finding("dashboards", "ok", "Their scripts and styles are there")
+
+
 DATABASE_CHECKS: dict[str, Callable[[Settings, Connection], Awaitable[Finding]]] = {
     "database": _database,
     "migrations": _migrations,
@@ -276,9 +294,11 @@ DATABASE_CHECKS: dict[str, Callable[[Settings, Connection], Awaitable[Finding]]]
 }
 CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
     "store": _store,
+    "decoder": _decoder,
     "transcriber": _transcriber,
     "analyser": _analyser,
     "outbound": _outbound,
     "redis": _redis,
     "public URL": _public_url,
+    "dashboards": _dashboards,
 }

@@ -23,6 +23,7 @@ FailureCode = Literal[
     "transcription_failed",
     "transcription_unavailable",
     "analysis_failed",
+    "storage_unavailable",
     "attempts_exhausted",
     "internal_error",
 ]
@@ -139,28 +140,37 @@ class StepFailed(Exception):
         code: One of `FAILURE_CODES`; what the partner reads as `failure.code`.
         message: One sentence for the partner, without paths, credentials or stack traces.
         retry: Whether trying again can help (timeouts, 5xx, 429) or not (404, no audio).
+        ours: Whether it is an outage of our own (a server, the store, a full disk), which is no fault of the call's:
+            it is waited out for about a day, and costs the call none of its tries.
         retry_after: Seconds that the other side asked us to wait, where it did.
     """
 
     def __init__(
-        self, code: FailureCode, message: str, *, retry: bool = False, retry_after: float | None = None
+        self,
+        code: FailureCode,
+        message: str,
+        *,
+        retry: bool = False,
+        ours: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
         self.retry = retry
+        self.ours = ours
         self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the keyword arguments when the error crosses from a child process."""
-        return (_step_failed, (self.code, self.message, self.retry, self.retry_after))
+        return (_step_failed, (self.code, self.message, self.retry, self.ours, self.retry_after))
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
 
 
-def _step_failed(code: FailureCode, message: str, retry: bool, retry_after: float | None) -> StepFailed:
-    return StepFailed(code, message, retry=retry, retry_after=retry_after)
+def _step_failed(code: FailureCode, message: str, retry: bool, ours: bool, retry_after: float | None) -> StepFailed:
+    return StepFailed(code, message, retry=retry, ours=ours, retry_after=retry_after)
 
 
 class SetupError(Exception):

@@ -8,29 +8,32 @@ import asyncio
 import hashlib
 import random
 import tempfile
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import structlog
 
-from callwright import callbacks, calls, db, partners, queue, results
-from callwright.analysis import Analysis, Conversation, Line, Talk
+from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, tries
 from callwright.analysis.engine import Analyser
-from callwright.analysis.scorecard import Scorecard
+from callwright.analysis.redaction import redact_turns
 from callwright.callbacks import RetryPolicy, Told
 from callwright.calls import Call, State
-from callwright.db import Connection, Pool
-from callwright.errors import StepFailed, Unavailable
+from callwright.db import Connection, Pool, Scope
+from callwright.errors import NotFound, SetupError, StepFailed, Unavailable
+from callwright.judging import conversation_of, judge
+from callwright.kill_points import reached
 from callwright.outbound import Outbound
+from callwright.recordings import listening
 from callwright.recordings.audio import DecodeLimits, decode
 from callwright.recordings.fetch import FetchLimits
 from callwright.recordings.fetch import fetch as fetch_recording
+from callwright.recordings.store import AWAY as STORE_AWAY
 from callwright.recordings.store import Store
 from callwright.sealing import Sealer
-from callwright.transcription import Transcript
+from callwright.together import saved
 from callwright.transcription.conversation import from_partner
 from callwright.transcription.processes import Transcriber
 
@@ -42,10 +45,8 @@ Save = Callable[[Connection], Awaitable[None]]
 """What a step's work leaves to be done in the transaction that moves the call."""
 
 LONGEST_WAIT_SECONDS = 600.0
-SAVES = 3
-"""How often a save is tried when the database goes away in it: what took minutes to make is not thrown away at once."""
-SHORT_BY_SHARE, SHORT_BY_SECONDS = 0.1, 5.0
-"""A recording shorter than its call by more than both is spoken of in the analysis."""
+OUTAGES = 150
+"""How often a step is tried again for an outage of ours: with waits that grow to ten minutes, for about a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class Tools:
     """Everything that steps work with; made once by the worker.
 
     Attributes:
-        step_wait: Seconds before a step is tried again the first time; each further wait is six times as long.
+        step_wait: Seconds before a step is tried again the first time; each further wait is six times as long, or
+            twice where an outage of ours is waited out.
+        alone: The one place of the calls that broke off twice.
     """
 
     pool: Pool
@@ -61,13 +64,13 @@ class Tools:
     store: Store
     transcriber: Transcriber
     analyser: Analyser
-    scorecard: Scorecard
     sealer: Sealer
     scratch: Path
     fetch_limits: FetchLimits
     decode_limits: DecodeLimits
     callback_retries: RetryPolicy
     step_wait: float = 5.0
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,11 @@ class Step:
 
 async def fetch(tools: Tools, call: Call) -> Save:
     """Download the recording into the store."""
-    name = hashlib.sha256(call.call_id.encode()).hexdigest()
-    key = f"recordings/{call.partner_id}/{name[:2]}/{name}"
-    stored = await fetch_recording(
-        call.recording_url, outbound=tools.outbound, store=tools.store, key=key, limits=tools.fetch_limits
-    )
+    with _our_storage():
+        stored = await fetch_recording(
+            call.recording_url, outbound=tools.outbound, store=tools.store, key=_key(call),
+            limits=tools.fetch_limits, again=call.attempts > 1,
+        )  # fmt: skip
 
     async def save(connection: Connection) -> None:
         await results.save_recording(connection, call.partner_id, call.call_id, stored)
@@ -96,20 +99,23 @@ async def fetch(tools: Tools, call: Call) -> Save:
 
 async def transcribe(tools: Tools, call: Call) -> Save:
     """Decode the recording and put it into words, unless the partner has sent the words."""
-    async with db.connection(tools.pool) as connection:
+    async with db.transaction(tools.pool, call.partner_id) as connection:
         stored = await results.read_recording(connection, call.partner_id, call.call_id)
         partner = await partners.get_partner_by_id(connection, call.partner_id)
-    with tempfile.TemporaryDirectory(dir=tools.scratch, prefix="call-") as folder:
-        scratch = Path(folder)
-        source = scratch / "source"
-        await tools.store.get(stored.key, source)
+        rubric = await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+    with _scratch_folder(tools) as scratch:
+        with _our_storage():
+            source = await tools.store.get(stored.key, scratch / "source")
         decoded = await decode(source, scratch=scratch, limits=tools.decode_limits)
+        reached("recording-decoded")
         if call.partner_transcript is not None:
             sent = await asyncio.to_thread(from_partner, call.partner_transcript)  # seconds, where it fills a batch
             transcript = replace(sent, seconds=max(decoded.seconds, sent.seconds))
         else:
-            transcript = await tools.transcriber.transcribe(
-                decoded.path, decoded.channels, decoded.samples, decoded.seconds, agent_channel=partner.agent_channel
+            transcript = await checkpoints.transcribe(
+                *(tools.pool, tools.transcriber, call, stored, decoded),
+                agent_channel=partner.agent_channel,
+                languages=rubric.languages,
             )
 
     async def save(connection: Connection) -> None:
@@ -121,13 +127,21 @@ async def transcribe(tools: Tools, call: Call) -> Save:
 
 async def analyse(tools: Tools, call: Call) -> Save:
     """Say what the call means for the sale, and prepare what the partner is told."""
-    async with db.connection(tools.pool) as connection:
+    async with db.transaction(tools.pool, call.partner_id) as connection:
         transcript = await results.read_transcript(connection, call.partner_id, call.call_id)
+        rubric = await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
     assert transcript is not None, "a transcribed call has its transcript"
-    analysis = await tools.analyser.analyse(conversation_of(transcript), tools.scorecard)
-    analysis = _with_length_note(analysis, transcript.seconds, (call.end_time - call.start_time).total_seconds())
+    analysis = await judge(tools.analyser, transcript, rubric, call.start_time, call.end_time)
     told = _told(call)
-    body = callbacks.payload(told, analysis, None) if told else b""
+
+    def written() -> bytes:
+        """What is told; redacting takes the longer, the more is said."""
+        if told is None:
+            return b""
+        said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
+        return callbacks.payload(told, analysis, None, None if said is None else redact_turns(said).values)
+
+    body = await asyncio.to_thread(written)
 
     async def save(connection: Connection) -> None:
         await results.save_analysis(connection, call.partner_id, call.call_id, analysis)
@@ -144,147 +158,178 @@ STEPS: dict[queue.Step, Step] = {
 }
 
 
-async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) -> None:
+async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) -> bool | None:
     """Take a call one step on, or end it as failed, or enqueue the step for another try.
+
+    Returns:
+        Whether the host of the recording let us wait in vain; None where it was not asked.
 
     Raises:
         Unavailable: The database is away; the job must be given back.
     """
-    step = STEPS[name]
-    async with db.connection(tools.pool) as connection:
-        call = await calls.begin_step(connection, partner_id, call_id, step.finds)
-    if call is None:
-        return  # somebody has taken this step already
-    try:
-        await _take_on(tools, name, call)
-    except asyncio.CancelledError:  # told to stop, by nothing in the call: a poisoned one is known by its tries alone
-        with suppress(Unavailable):
-            async with db.connection(tools.pool) as connection:
-                await calls.take_back_try(connection, call)
-        raise
+    async with tries.begun(tools.pool, tools.alone, name, STEPS[name].finds, partner_id, call_id) as call:
+        return await _take_on(tools, name, call) if call else None
 
 
-async def _take_on(tools: Tools, name: queue.Step, call: Call) -> None:
+async def _take_on(tools: Tools, name: queue.Step, call: Call) -> bool | None:
     step, partner_id, call_id = STEPS[name], call.partner_id, call.call_id
     try:
         if call.attempts > calls.TRIES:
             raise StepFailed("attempts_exhausted", "Processing this call broke off too often, so it was set aside.")
         save = await step.work(tools, call)
+        reached(f"{name}-worked")
     except Unavailable:
         raise
     except StepFailed as failure:
         await _not_done(tools, name, call, failure)
-        return
+        if not failure.code.startswith("recording_"):  # it says nothing on the host
+            return None
+        # Its context is the exchange that failed, which knows whether it was the name that nobody answered for.
+        return failure.code == "recording_timeout" or getattr(failure.__context__, "hung", False)
+    except OSError as error:  # no memory, no process, no file: nothing that a recording can bring about
+        short = StepFailed("internal_error", "Something went wrong on our side.", ours=True)
+        short.__cause__ = error
+        await _not_done(tools, name, call, short)
+        return None
     except Exception:
         log.exception("step crashed", step=name, call_id=call_id, partner_id=partner_id)
         await _not_done(
             tools, name, call, StepFailed("internal_error", "Something went wrong on our side.", retry=True)
         )
-        return
+        return None
 
-    async def move(connection: Connection) -> None:
-        if await calls.move(connection, call, step.leaves):
-            await save(connection)
-            if step.next:
-                await queue.enqueue(connection, step.next, partner_id, call_id)
+    async def move(connection: Connection) -> bool:
+        if not await calls.move(connection, call, step.leaves):
+            return not (name == "fetch" and await _ended_without_a_recording(connection, call))
+        reached(f"{name}-moved")
+        await save(connection)
+        reached(f"{name}-saved")
+        if step.next:
+            await queue.enqueue(connection, step.next, partner_id, call_id)
+            reached(f"{name}-enqueued")
+        return True
 
-    await _saved(tools.pool, move)
+    if not await saved(tools.pool, partner_id, move):  # what came too late belongs to no call
+        await listening.remove(tools.store, _key(call))
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
+    return False
 
 
-async def _saved(pool: Pool, save: Callable[[Connection], Awaitable[T]]) -> T:
-    """Run a transaction that may be repeated, again where the database goes away in it."""
-    for _ in range(SAVES - 1):
-        try:
-            async with db.transaction(pool) as connection:
-                return await save(connection)
-        except Unavailable:
-            await db.wait_until_back(pool)
-    async with db.transaction(pool) as connection:
-        return await save(connection)
+async def _ended_without_a_recording(connection: Connection, call: Call) -> bool:
+    """Whether a call has failed, or is gone, before what was just stored could become its recording."""
+    if await calls.state_of(connection, call.partner_id, call.call_id) not in (None, "failed"):
+        return False
+    return await results.progress_of(connection, call.partner_id, call.call_id) == "received"
+
+
+@contextmanager
+def _our_storage() -> Iterator[None]:
+    """Lay what the block runs into to our storage: full, away, or not to be written."""
+    try:
+        yield
+    except STORE_AWAY as error:
+        raise StepFailed("storage_unavailable", "Our storage was not available.", ours=True) from error
+
+
+@contextmanager
+def _scratch_folder(tools: Tools) -> Iterator[Path]:
+    with _our_storage():
+        folder = tempfile.TemporaryDirectory(dir=tools.scratch, prefix="call-", ignore_cleanup_errors=True)
+    with folder as name:
+        yield Path(name)
 
 
 async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFailed) -> None:
+    if failure.ours and await _waits_for_us(tools, name, call, failure):
+        return
     if failure.retry and call.attempts < calls.TRIES:
         wait = tools.step_wait * 6 ** (call.attempts - 1) * random.uniform(0.8, 1.2)
         wait = max(wait, min(failure.retry_after or 0.0, LONGEST_WAIT_SECONDS))
-        async with db.transaction(tools.pool) as connection:
-            await queue.enqueue(connection, name, call.partner_id, call.call_id, delay=wait)
+        async with db.transaction(tools.pool, call.partner_id) as connection:
+            await calls.end_try(connection, call)
+            host = queue.host_of(call.recording_url) if name == "fetch" else None
+            await queue.enqueue(connection, name, call.partner_id, call.call_id, host=host, delay=wait)
+            reached("retry-enqueued")
+        reached("retry-committed")
         log.warning(
             "step will be tried again", step=name, call_id=call.call_id, reason=str(failure), wait=round(wait, 1)
         )
         return
     told = _told(call)
     body = callbacks.payload(told, None, str(failure)) if told else b""
-    async with db.transaction(tools.pool) as connection:
-        if await calls.fail(connection, call, failure.code, failure.message) and told:
+    async with db.transaction(tools.pool, call.partner_id) as connection:
+        ended = await calls.fail(connection, call, failure.code, failure.message)
+        if ended and told:
             await callbacks.prepare(connection, told, body)
+        if ended and name == "transcribe":
+            await results.drop_pieces(connection, call.partner_id, call.call_id)
+        reached("failure-saved")
+    reached("failure-committed")
+    if ended and name == "fetch":  # a try that died may have stored what cannot be fetched any more
+        await listening.remove(tools.store, _key(call))
     log.warning("call failed", step=name, call_id=call.call_id, partner_id=call.partner_id, reason=str(failure))
 
 
-async def deliver(tools: Tools, partner_id: int, callback_id: str) -> None:
-    """Try a callback once, and record what came of it.
-
-    Raises:
-        Unavailable: The database is away; the job must be given back.
-    """
-    async with db.connection(tools.pool) as connection:
-        secrets = await partners.webhook_secrets(connection, partner_id, tools.sealer)
-        delivery = await callbacks.begin_attempt(connection, partner_id, callback_id)
-    if delivery is None:
-        return
-    if delivery.attempt > delivery.allowed:  # the last try broke off before it could be recorded
-        async with db.transaction(tools.pool) as connection:
-            await callbacks.end(connection, delivery, "undelivered")
-            await calls.set_callback_state(connection, partner_id, delivery.call_id, "undelivered")
-        return
-    outcome = await callbacks.attempt(tools.outbound, delivery, secrets, tools.callback_retries)
-
-    async def record(connection: Connection) -> callbacks.State:
-        state = await callbacks.finish_attempt(connection, delivery, outcome, tools.callback_retries)
-        if state != "pending":
-            await calls.set_callback_state(connection, partner_id, delivery.call_id, state)
-        return state
-
-    state = await _saved(tools.pool, record)
-    log.info(
-        "callback tried", call_id=delivery.call_id, callback_id=callback_id, attempt=delivery.attempt, state=state,
-        http_status=outcome.http_status, error=outcome.error,
+async def _waits_for_us(tools: Tools, name: queue.Step, call: Call, failure: StepFailed) -> bool:
+    """Enqueue a step for later without counting its try; False where an outage of ours has lasted too long."""
+    async with db.transaction(tools.pool, call.partner_id) as connection:
+        met = await calls.count_outage(connection, call)
+        if met is None or met > OUTAGES:
+            return met is None  # somebody has taken this step already
+        wait = min(tools.step_wait * 2.0 ** (met - 1), LONGEST_WAIT_SECONDS) * random.uniform(0.8, 1.2)
+        wait = max(wait, min(failure.retry_after or 0.0, LONGEST_WAIT_SECONDS))
+        host = queue.host_of(call.recording_url) if name == "fetch" else None
+        await queue.enqueue(connection, name, call.partner_id, call.call_id, host=host, delay=wait)
+        reached("outage-enqueued")
+    log.warning(
+        "an outage of ours holds up a call", step=name, call_id=call.call_id, reason=str(failure),
+        cause=_cause(failure), met=met, wait=round(wait, 1),
     )  # fmt: skip
+    return True
 
 
-async def resend(pool: Pool, partner_id: int, callback_id: str) -> None:
-    """Send a callback that has ended again.
+def _cause(failure: StepFailed) -> str | None:
+    """The first line of what is behind a failure; an engine's process has only a traceback, which says less."""
+    cause = failure.__cause__
+    if cause is None or type(cause).__name__ == "_RemoteTraceback":
+        return None
+    return f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0][:300]}"
+
+
+async def retry(connection: Connection, partner_id: int, call_id: str) -> None:
+    """Have a call that failed processed again from the step that failed; at its end a new callback follows.
+
+    Args:
+        connection: With a transaction open.
+        partner_id: Whose it is.
+        call_id: The partner's own id.
 
     Raises:
-        NotFound: The partner has no such callback, or it is under way.
+        NotFound: There is no such call.
+        SetupError: It has not failed.
     """
-    async with db.transaction(pool) as connection:
-        call_id = await callbacks.resend(connection, partner_id, callback_id)
-        await calls.set_callback_state(connection, partner_id, call_id, "pending")
+    now = await calls.state_of(connection, partner_id, call_id)
+    if now is None:
+        raise NotFound("Call not found")
+    state = await results.progress_of(connection, partner_id, call_id)
+    if now == "failed":
+        await callbacks.replace(connection, partner_id, call_id)  # before the call, as everybody who locks both
+    if now != "failed" or not await calls.retry(connection, partner_id, call_id, state):
+        raise SetupError(f"The call {call_id!r} has not failed: it is {now}", "Only a failed call is processed again")
+    name = next(name for name, step in STEPS.items() if step.finds == state)
+    await queue.enqueue(connection, name, partner_id, call_id)
 
 
-def conversation_of(transcript: Transcript) -> Conversation:
-    """Hand a transcript over to the analysis."""
-    return Conversation(
-        turns=tuple(Line(turn.id, turn.speaker, turn.start, turn.end, turn.text) for turn in transcript.turns),
-        speech=tuple(Talk(span.speaker, span.start, span.end) for span in transcript.speech),
-        seconds=transcript.seconds,
-        draft=transcript.quality == "draft",
-        language=transcript.language,
-        one_voice=transcript.speakers == "single",
-    )
+def _key(call: Call) -> str:
+    """The name of a call's recording in the store."""
+    name = hashlib.sha256(call.call_id.encode()).hexdigest()
+    return f"recordings/{call.partner_id}/{name[:2]}/{name}"
 
 
 def _told(call: Call) -> Told | None:
     if call.callback_url is None:
         return None
-    return Told(call.partner_id, call.call_id, call.agent_id, call.customer_id, call.metadata_json, call.callback_url)
-
-
-def _with_length_note(analysis: Analysis, recorded: float, spoken_of: float) -> Analysis:
-    missing = spoken_of - recorded
-    if missing <= max(SHORT_BY_SECONDS, SHORT_BY_SHARE * spoken_of):
-        return analysis
-    note = f"The recording holds {recorded:.0f} s of a call of {spoken_of:.0f} s; the rest was not assessed."
-    return replace(analysis, notes=(*analysis.notes, note))
+    return Told(
+        *(call.partner_id, call.subtenant_no, call.call_id, call.agent_id, call.customer_id, call.metadata_json),
+        url=call.callback_url,
+    )

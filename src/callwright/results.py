@@ -1,13 +1,21 @@
-"""What the pipeline made of a call: its recording, its transcript and its analysis, one row each."""
+"""What was made of a call: recording, transcript and analysis, a row each; pieces on the way, and former analyses."""
+
+from datetime import datetime
+from typing import Literal
 
 from pydantic import TypeAdapter
 
+from callwright import ended_calls
 from callwright.analysis import Analysis
 from callwright.db import Connection
 from callwright.recordings import Decoded, Stored
 from callwright.transcription import Transcript
+from callwright.transcription.pieces import Begun, Said
 
 _transcripts = TypeAdapter(Transcript)
+_begun = TypeAdapter(Begun)
+_said = TypeAdapter(Said)
+_pieces: TypeAdapter[Begun | Said] = TypeAdapter(Begun | Said)
 _analyses = TypeAdapter(Analysis)
 
 
@@ -61,9 +69,12 @@ async def save_decoded(connection: Connection, partner_id: int, call_id: str, de
 
 
 async def save_transcript(connection: Connection, partner_id: int, call_id: str, transcript: Transcript) -> None:
-    """Keep a call's transcript."""
+    """Keep a call's transcript; what was kept on the way to it goes."""
     await connection.execute(
-        "INSERT INTO transcripts (partner_id, call_id, engine, quality, body) VALUES ($1, $2, $3, $4, $5)",
+        """
+        WITH gone AS (DELETE FROM transcript_pieces WHERE partner_id = $1 AND call_id = $2)
+        INSERT INTO transcripts (partner_id, call_id, engine, quality, body) VALUES ($1, $2, $3, $4, $5)
+        """,
         partner_id,
         call_id,
         transcript.engine,
@@ -80,26 +91,155 @@ async def read_transcript(connection: Connection, partner_id: int, call_id: str)
     return None if body is None else _transcripts.validate_python(body)
 
 
-async def save_analysis(connection: Connection, partner_id: int, call_id: str, analysis: Analysis) -> None:
-    """Keep a call's analysis."""
+async def save_piece(
+    connection: Connection, partner_id: int, call_id: str, number: int, basis: bytes, piece: Begun | Said
+) -> None:
+    """Keep a part of a transcript that is being made; nothing is kept any more once the transcript is there.
+
+    Args:
+        connection: With a transaction open.
+        partner_id: Whose call it is.
+        call_id: The partner's own id.
+        number: 0 for the beginning, then of the group of pieces.
+        basis: A hash of what it rests on.
+        piece: What was found out.
+    """
+    # Whoever saves the transcript changes this row before, so that this waits for it and then sees the transcript.
+    await connection.execute(
+        "SELECT FROM recordings WHERE partner_id = $1 AND call_id = $2 FOR SHARE", partner_id, call_id
+    )
     await connection.execute(
         """
-        INSERT INTO analyses (partner_id, call_id, engine, intent, intent_score, quality_score, body)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO transcript_pieces (partner_id, call_id, number, basis, body)
+        SELECT $1, $2, $3, $4, $5
+        WHERE NOT EXISTS (SELECT FROM transcripts WHERE partner_id = $1 AND call_id = $2)
+        ON CONFLICT (partner_id, call_id, number)
+        DO UPDATE SET basis = excluded.basis, body = excluded.body, saved_at = now()
         """,
         partner_id,
         call_id,
-        analysis.engine,
-        analysis.intent,
-        analysis.intent_score,
-        analysis.quality_score,
+        number,
+        basis,
+        _pieces.dump_python(piece, mode="json"),
+    )
+
+
+async def read_begun(connection: Connection, partner_id: int, call_id: str, basis: bytes) -> Begun | None:
+    """Read the beginning of a transcript that is being made; None where there is none on this basis."""
+    body = await connection.fetchval(
+        "SELECT body FROM transcript_pieces WHERE partner_id = $1 AND call_id = $2 AND number = 0 AND basis = $3",
+        partner_id,
+        call_id,
+        basis,
+    )
+    return None if body is None else _begun.validate_python(body)
+
+
+async def read_said(connection: Connection, partner_id: int, call_id: str, basis: bytes) -> dict[int, Said]:
+    """Read the words of a transcript that is being made, by number of their group; those on this basis alone."""
+    rows = await connection.fetch(
+        """
+        SELECT number, body FROM transcript_pieces
+        WHERE partner_id = $1 AND call_id = $2 AND number > 0 AND basis = $3
+        """,
+        partner_id,
+        call_id,
+        basis,
+    )
+    return {row["number"]: _said.validate_python(row["body"]) for row in rows}
+
+
+async def drop_pieces(connection: Connection, partner_id: int, call_id: str) -> None:
+    """Forget what was kept on the way to a transcript that is not going to be made."""
+    await connection.execute(
+        "DELETE FROM transcript_pieces WHERE partner_id = $1 AND call_id = $2", partner_id, call_id
+    )
+
+
+async def save_analysis(connection: Connection, partner_id: int, call_id: str, analysis: Analysis) -> None:
+    """Keep a call's first analysis, and what it adds to the picture of its customer and its agent."""
+    await connection.execute(
+        """
+        INSERT INTO analyses (partner_id, call_id, engine, version, rubric, intent, intent_score, quality_score, body)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        partner_id,
+        call_id,
+        *_columns(analysis),
+    )
+    await ended_calls.note_completed(connection, partner_id, call_id, analysis)
+
+
+async def replace_analysis(
+    connection: Connection, partner_id: int, call_id: str, analysis: Analysis, *, made_at: datetime
+) -> bool:
+    """Keep a later analysis of a call as its current one, and the one before in the history.
+
+    Args:
+        connection: With a transaction open.
+        partner_id: Whose call it is.
+        call_id: The partner's own id.
+        analysis: The new one.
+        made_at: When the one was made that it takes the place of.
+
+    Returns:
+        False where that is not the current one any more, or the call is gone: nothing is changed.
+    """
+    row = await connection.fetchval(
+        """
+        WITH before AS (
+            SELECT * FROM analyses WHERE partner_id = $1 AND call_id = $2 AND made_at = $3 FOR UPDATE
+        ), kept AS (
+            INSERT INTO former_analyses (partner_id, call_id, analysis_no, engine, version, rubric, intent,
+                intent_score, quality_score, body, made_at)
+            SELECT partner_id, call_id,
+                (SELECT coalesce(max(analysis_no), 0) + 1 FROM former_analyses WHERE partner_id = $1 AND call_id = $2),
+                engine, version, rubric, intent, intent_score, quality_score, body, made_at
+            FROM before
+        )
+        UPDATE analyses a SET engine = $4, version = $5, rubric = $6, intent = $7, intent_score = $8,
+            quality_score = $9, body = $10, made_at = clock_timestamp()
+        FROM before WHERE a.partner_id = $1 AND a.call_id = $2 RETURNING true
+        """,
+        partner_id,
+        call_id,
+        made_at,
+        *_columns(analysis),
+    )
+    if row is None:
+        return False
+    await ended_calls.note_completed(connection, partner_id, call_id, analysis)
+    return True
+
+
+def _columns(analysis: Analysis) -> tuple[object, ...]:
+    return (
+        *(analysis.engine, analysis.version, analysis.rubric),
+        *(analysis.intent, analysis.intent_score, analysis.quality_score),
         _analyses.dump_python(analysis, mode="json"),
     )
 
 
 async def read_analysis(connection: Connection, partner_id: int, call_id: str) -> Analysis | None:
-    """Read a call's analysis; None where it has none yet."""
+    """Read a call's current analysis; None where it has none yet."""
     body = await connection.fetchval(
         "SELECT body FROM analyses WHERE partner_id = $1 AND call_id = $2", partner_id, call_id
     )
     return None if body is None else _analyses.validate_python(body)
+
+
+async def progress_of(
+    connection: Connection, partner_id: int, call_id: str
+) -> Literal["received", "fetched", "transcribed"]:
+    """How far a call that is not completed has come, by what there is of it."""
+    state: Literal["received", "fetched", "transcribed"] = await connection.fetchval(
+        """
+        SELECT CASE
+            WHEN EXISTS (SELECT FROM transcripts WHERE partner_id = $1 AND call_id = $2) THEN 'transcribed'
+            WHEN EXISTS (SELECT FROM recordings WHERE partner_id = $1 AND call_id = $2) THEN 'fetched'
+            ELSE 'received' END
+        """,
+        partner_id,
+        call_id,
+    )
+    return state

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         description="The ports that may be fetched from or called, comma-separated",
     )
     ca_file: Path | None = Field(None, description="A PEM file with private certificate authorities to trust as well")
+    frame_localhost: bool = Field(
+        default=False, description="Whether pages at http://localhost may frame the dashboards, for development"
+    )
     rate_limit: int = Field(120, ge=1, description="Requests per minute per partner")
     log_format: Literal["human", "json"] = Field("human", description="How logs are written")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged")

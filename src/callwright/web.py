@@ -2,21 +2,33 @@
 
 import asyncio
 import contextlib
-import gc
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
-from callwright.api import documentation, health, v1_ingest, v1_read
+from callwright import garbage
+from callwright.api import documentation, health, v1_callbacks, v1_ingest, v1_read, v1_reports, v1_rubric, v1_token
 from callwright.api.auth import Gate
 from callwright.api.envelope import use_envelope
-from callwright.api.limits import DatabaseLimiter, RedisLimiter
 from callwright.api.wire import GuardedProtocol
+from callwright.dashboards import assets, call_details, correcting, insights, lists, live, recording
+from callwright.dashboards.console import callbacks, engines, failed_calls, login, logins, overview, partners
+from callwright.dashboards.console.door import Installation
 from callwright.db import open_pool
 from callwright.errors import SetupError
+from callwright.limits import DatabaseLimiter, RedisLimiter
+from callwright.logs import mask
+from callwright.recordings.listening import Listening
+from callwright.recordings.scratch import scratch_folder
+from callwright.recordings.store import Store
+from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings
+from callwright.token_keys import TokenKeys
 
 POOL_CONNECTIONS = 20
 """Of one process; a connection is held for one statement or one short transaction, never while waiting for a client."""
@@ -29,14 +41,18 @@ def create_app(settings: Settings) -> FastAPI:
     """Make the application; its pool is open while its lifespan runs.
 
     Args:
-        settings: With a database URL.
+        settings: With a database URL and a secret key.
 
     Raises:
-        SetupError: No database is named.
+        SetupError: One of them is missing, or the key cannot be used.
     """
     if settings.database_url is None:
         raise SetupError("CALLWRIGHT_DATABASE_URL is not set", "Set it to a PostgreSQL URL, or run `callwright up`")
+    if settings.secret_key is None:
+        raise SetupError("CALLWRIGHT_SECRET_KEY is not set", "Make one with: head -c 32 /dev/urandom | base64")
     url = settings.database_url.get_secret_value()
+    open_store = partial(Store, settings.store_url or str(settings.data_dir / "store"))
+    sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,31 +60,63 @@ def create_app(settings: Settings) -> FastAPI:
         redis = settings.redis_url
         limiter = DatabaseLimiter(pool) if redis is None else RedisLimiter(redis.get_secret_value())
         app.state.pool = pool
+        app.state.limiter = limiter
+        app.state.installation = _installation(settings)
         app.state.gate = Gate(pool, limiter, settings.rate_limit)
-        try:
-            yield
-        finally:
-            await limiter.aclose()
-            await pool.close()
+        app.state.token_keys = TokenKeys(pool, sealer)
+        app.state.changes = live.Changes(pool)
+        app.state.frame_localhost = settings.frame_localhost
+        with scratch_folder(Path(tempfile.gettempdir())) as scratch:
+            app.state.listening = Listening(open_store, scratch)
+            try:
+                yield
+            finally:
+                await app.state.changes.close()
+                await app.state.listening.aclose()
+                await limiter.aclose()
+                await pool.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for part in (v1_ingest, v1_read, documentation, health):
+    doors = (v1_ingest, v1_read, v1_reports, v1_rubric, v1_callbacks, v1_token, documentation, health)
+    pages = (insights, lists, live, call_details, correcting, recording)
+    console = (overview, partners, failed_calls, callbacks, engines, logins, login)
+    for part in (*doors, *pages, *console, assets):
         app.router.routes.extend(part.router.routes)  # one flat list: what matches a path is found without nesting
     use_envelope(app)
     return app
 
 
+def _installation(settings: Settings) -> Installation:
+    """What the operator's console shows of the settings; an address may hold a password."""
+    return Installation(
+        public_url=settings.public_url,
+        rate_limit=settings.rate_limit,
+        transcriber=mask(settings.transcriber),
+        analyser=settings.analyser,
+        llm_model=settings.llm_model if settings.analyser == "llm" else None,
+        store_url=settings.store_url or str(settings.data_dir / "store"),
+    )
+
+
 class _Server(uvicorn.Server):
     """uvicorn, stopped by our event instead of by signals where one is given."""
 
-    def __init__(self, config: uvicorn.Config, *, takes_signals: bool) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, *, takes_signals: bool) -> None:
         super().__init__(config)
+        self._app = app
         self._takes_signals = takes_signals
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let go of who only waits for news, which would not end by itself; then as ever."""
+        changes = getattr(self._app.state, "changes", None)
+        if changes is not None:
+            await changes.close()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the pool and listen."""
         await super().startup(sockets)
-        _tune_garbage_collection()
+        garbage.tune()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -88,17 +136,18 @@ async def serve(
     """Serve until stopped; requests that are running are brought to their end first.
 
     Args:
-        settings: With a database URL.
+        settings: With a database URL and a secret key.
         host: The address to listen on.
         port: The port to listen on.
         stop: Stops the server when set; without it SIGINT and SIGTERM do.
         listener: A socket that listens already, instead of `host` and `port`.
 
     Raises:
-        SetupError: No database is named, or the server could not start; its log says why.
+        SetupError: A setting is missing, or the server could not start; its log says why.
     """
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=host,
         port=port,
         http=GuardedProtocol,
@@ -110,7 +159,7 @@ async def serve(
         timeout_keep_alive=30,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = _Server(config, takes_signals=stop is None)
+    server = _Server(config, app, takes_signals=stop is None)
     stopping = None if stop is None else asyncio.create_task(_stop_when_set(server, stop))
     try:
         await server.serve(sockets=[listener] if listener else None)
@@ -126,10 +175,3 @@ async def serve(
 async def _stop_when_set(server: uvicorn.Server, stop: asyncio.Event) -> None:
     await stop.wait()
     server.should_exit = True
-
-
-def _tune_garbage_collection() -> None:
-    """Keep what was loaded at the start out of every later collection, and collect less often: +16 to 20 % requests."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)

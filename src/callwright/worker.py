@@ -2,57 +2,65 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
-import shutil
+import socket
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import asyncpg
 import structlog
-from pgqueuer.db import AsyncpgPoolDriver
-from pgqueuer.errors import RetryRequested
-from pgqueuer.models import Job
-from pgqueuer.qm import QueueManager
-from pgqueuer.queries import Queries
 
-from callwright import audit, db, partners, pipeline, queue
-from callwright.analysis.engine import load_analyser
-from callwright.analysis.scorecard import INSIDE_SALES
+from callwright import audit, db, garbage, partners, pipeline, queue, rollups
+from callwright.analysis.engine import Analyser, load_analyser
+from callwright.bells import Bell
 from callwright.callbacks import RetryPolicy
 from callwright.db import Pool
+from callwright.deliveries import Deliveries
 from callwright.errors import Unavailable
+from callwright.lanes import Handler, Running, lane, until
 from callwright.outbound import Outbound, Policy
 from callwright.pipeline import Tools
 from callwright.recordings.audio import DecodeLimits
 from callwright.recordings.fetch import FetchLimits
+from callwright.recordings.scratch import scratch_folder
 from callwright.recordings.store import Store
 from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings
+from callwright.slots import Slots
 from callwright.transcription.engine import EngineOptions
 from callwright.transcription.processes import Transcriber
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
+COMPUTE_HEARTBEAT = timedelta(seconds=15)
+"""When the jobs of a worker that is not heard of are taken over, where they are dear to do twice.
 
-POLL = timedelta(seconds=0.5)
-HEARTBEAT = timedelta(seconds=5)
-"""A job whose worker has not been heard of for this long is taken over."""
+A database that stalls for some seconds must not make a second worker begin them; a killed worker's must go on in 30 s.
+"""
 
 HOUSEKEEPING_SECONDS = 60.0
-NETWORK_TASKS = 64
-"""Downloads and callbacks wait for others most of the time."""
+ROLLUP_SECONDS = 15.0
+"""How long a change waits to be counted again; until then it is read from the calls themselves."""
 
-DRAIN_SECONDS = 20.0
-"""How long jobs may go on once the worker is told to stop, well within the 30 s that Kubernetes gives it."""
+FETCH_TASKS = 64
+DELIVER_TASKS = 128
+"""Callbacks wait for others most of the time, and for each other, to be recorded together."""
 
-SCRATCH = "callwright-scratch-"
+ANALYSE_TASKS = 8
+"""A language model is waited for; the rules take milliseconds."""
+
+POOL_CONNECTIONS = 24
+"""Each lane keeps one to itself."""
+
+DRAIN_SECONDS = 18.0
+"""How long jobs may go on once the worker is told to stop, well within the 30 s that Kubernetes gives it.
+
+Less than the 20 s after which a silent server's download fails: a stop is not to count as such a try.
+"""
 
 
 def engine_options(settings: Settings) -> EngineOptions:
@@ -62,6 +70,26 @@ def engine_options(settings: Settings) -> EngineOptions:
         ca_file=settings.ca_file,
         models=settings.data_dir / "models",
     )
+
+
+def analyser_of(settings: Settings) -> Analyser:
+    """The analysis engine that the settings name.
+
+    Raises:
+        SetupError: As `load_analyser`.
+    """
+    return load_analyser(
+        settings.analyser,
+        base_url=settings.llm_base_url,
+        model=settings.llm_model,
+        api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
+        ca_file=settings.ca_file,
+    )
+
+
+def process_name() -> str:
+    """What the database shows of this process: which worker it is, within the 63 bytes that it keeps."""
+    return f"callwright worker {socket.gethostname()[:32]}/{os.getpid()}"
 
 
 @asynccontextmanager
@@ -85,14 +113,8 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
         transcriber = await stack.enter_async_context(
             Transcriber.open(settings.transcriber, engine_options(settings), processes=settings.worker_concurrency)
         )
-        analyser = load_analyser(
-            settings.analyser,
-            base_url=settings.llm_base_url,
-            model=settings.llm_model,
-            api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
-            ca_file=settings.ca_file,
-        )
-        pool = await db.open_pool(settings.database_url.get_secret_value(), size=20, name="callwright worker")
+        analyser = analyser_of(settings)
+        pool = await db.open_pool(settings.database_url.get_secret_value(), size=POOL_CONNECTIONS, name=process_name())
         stack.push_async_callback(pool.close)
         sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
         await check_secret_key(pool, sealer)
@@ -102,7 +124,6 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
             store=Store(settings.store_url or str(settings.data_dir / "store")),
             transcriber=transcriber,
             analyser=analyser,
-            scorecard=INSIDE_SALES,
             sealer=sealer,
             scratch=scratch,
             fetch_limits=FetchLimits(),
@@ -118,38 +139,10 @@ async def check_secret_key(pool: Pool, sealer: Sealer) -> None:
         SetupError: The stored secrets were sealed with another key.
     """
     with contextlib.suppress(Unavailable):
-        async with db.connection(pool) as connection:
+        async with db.everywhere(pool) as connection:
             sealed = await partners.any_sealed_secret(connection)
         if sealed is not None:
             sealer.open(sealed)
-
-
-@contextmanager
-def scratch_folder(where: Path) -> Iterator[Path]:
-    """A folder for the block's time, without the folders that killed workers left: customers' voices are in them.
-
-    A folder is locked as long as its worker lives, and gets its name only once it is.
-    """
-    for left in where.glob(f"{SCRATCH}*"):
-        with contextlib.suppress(OSError), _locked(left):
-            shutil.rmtree(left, ignore_errors=True)
-    new = Path(tempfile.mkdtemp(dir=where, prefix="callwright-new-"))
-    with _locked(new):
-        folder = new.rename(where / f"{SCRATCH}{new.name.rpartition('-')[2]}")
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
@@ -169,152 +162,60 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
 
 
 async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float = DRAIN_SECONDS) -> None:
-    """Run the lanes: one for what waits on the network, one for what computes, so that neither starves the other.
+    """Run a lane for each step, so that none starves another: a slow model, say, holds up no transcription.
 
     Args:
         tools: What the steps work with.
         stop: Set by the caller to drain.
-        compute: Calls that are transcribed or analysed at a time.
+        compute: Calls that the engine transcribes at a time.
         drain: Seconds that jobs may go on once told to stop.
     """
+    garbage.tune()
     running = Running(stop, drain)
-    network: dict[str, Handler] = {
+    steps: dict[queue.Step, Handler] = {
         "fetch": partial(pipeline.walk, tools, "fetch"),
-        "deliver": partial(pipeline.deliver, tools),
-    }
-    computing: dict[str, Handler] = {
         "transcribe": partial(pipeline.walk, tools, "transcribe"),
         "analyse": partial(pipeline.walk, tools, "analyse"),
+        "deliver": Deliveries(tools.pool, tools.outbound, tools.sealer, tools.callback_retries).deliver,
     }
+    # More than can be transcribed: what comes before and after needs no engine, and no engine is to wait for it.
+    computing: dict[queue.Step, int] = {"transcribe": 2 * compute + 2, "analyse": ANALYSE_TASKS}
+    places: dict[queue.Step, int] = {"fetch": FETCH_TASKS, "deliver": DELIVER_TASKS, **computing}
+    bell = None
     async with asyncio.TaskGroup() as group:
-        group.create_task(lane(tools.pool, network, running, tasks=NETWORK_TASKS))
-        group.create_task(lane(tools.pool, computing, running, tasks=max(2, compute)))
+        for step, handler in reversed(steps.items()):  # each rings for the one behind it
+            bell = Bell(places[step], following=bell)
+            if step in computing:
+                work = lane(tools.pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
+            else:
+                work = lane(tools.pool, step, handler, running, bell, slots=Slots(places[step]))
+            group.create_task(work)
         group.create_task(_keep_house(tools.pool, stop))
-
-
-Handler = Callable[[int, str], Awaitable[None]]
-
-
-class Running:
-    """The jobs under way; once told to stop, each may go on for `drain` seconds and is then cancelled."""
-
-    def __init__(self, stop: asyncio.Event, drain: float) -> None:
-        self.stop = stop
-        self._drain = drain
-        self._limits: set[asyncio.Timeout] = set()
-
-    @asynccontextmanager
-    async def limited(self) -> AsyncIterator[asyncio.Timeout]:
-        """Run the block as a job; where it is cancelled, the limit that is lent says that it has expired."""
-        async with asyncio.timeout(self._drain if self.stop.is_set() else None) as limit:
-            self._limits.add(limit)
-            try:
-                yield limit
-            finally:
-                self._limits.discard(limit)
-
-    async def shut_down(self, manager: QueueManager) -> None:
-        """Once told to stop, take no more jobs and limit those that run."""
-        await self.stop.wait()
-        manager.shutdown.set()
-        for limit in self._limits:
-            limit.reschedule(asyncio.get_running_loop().time() + self._drain)
-
-
-class PatientDriver(AsyncpgPoolDriver):
-    """Waits for a database that is away: were it told, PgQueuer would end the lane, which waits for its longest job.
-
-    Every statement of PgQueuer's may be repeated: a job that was taken and never heard of is taken over.
-    """
-
-    def __init__(self, pool: Pool, stop: asyncio.Event) -> None:
-        super().__init__(pool)
-        self._stop = stop
-
-    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        """As AsyncpgPoolDriver's."""
-        return await self._patiently(lambda: super(PatientDriver, self).fetch(query, *args))
-
-    async def execute(self, query: str, *args: object) -> str:
-        """As AsyncpgPoolDriver's."""
-        return await self._patiently(lambda: super(PatientDriver, self).execute(query, *args))
-
-    async def _patiently(self, statement: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await statement()
-            except db.AWAY as error:
-                if self._stop.is_set():
-                    raise
-                log.warning("database away, waiting", error=type(error).__name__)
-                await _until(self._stop, asyncio.sleep(POLL.total_seconds()))
-                await _until(self._stop, db.wait_until_back(self._pool))
-
-
-async def lane(pool: Pool, handlers: dict[str, Handler], running: Running, *, tasks: int) -> None:
-    """Take jobs until told to stop; a database that goes away is waited for."""
-    stop = running.stop
-    while not stop.is_set():
-        manager = QueueManager(Queries(PatientDriver(pool, stop)))
-        for name, handler in handlers.items():
-            manager.entrypoint(name, on_failure="hold")(partial(_job, pool, running, handler))
-        watch = asyncio.create_task(running.shut_down(manager))
-        try:
-            await manager.run(
-                dequeue_timeout=POLL,
-                batch_size=max(1, min(10, tasks // 2)),
-                max_concurrent_tasks=tasks,
-                heartbeat_timeout=HEARTBEAT,
-            )
-        except db.AWAY as error:  # as it began or ended, or the connection that listens
-            log.warning("database away, waiting", error=type(error).__name__)
-            await _until(stop, db.wait_until_back(pool))
-        finally:
-            watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
-
-
-async def _until(stop: asyncio.Event, waiting: Awaitable[None]) -> None:
-    """Wait for something, but not longer than until told to stop."""
-    tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(stop.wait())]
-    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-
-
-async def _job(pool: Pool, running: Running, handler: Handler, job: Job) -> None:
-    """Run one job. Whatever goes wrong beside the work itself gives the job back: it is never dropped."""
-    payload = queue.payload_of(job)
-    with structlog.contextvars.bound_contextvars(partner_id=payload["partner_id"], job=job.entrypoint):
-        try:
-            async with running.limited() as limit:
-                try:
-                    await handler(payload["partner_id"], payload["id"])
-                except Unavailable as error:
-                    await db.wait_until_back(pool)  # giving the job back needs the database too
-                    raise RetryRequested(timedelta(seconds=1), "database was away") from error
-        except RetryRequested:
-            raise
-        except asyncio.CancelledError as error:  # PgQueuer would take it for a wish to delete the job
-            raise RetryRequested(timedelta(0), "cancelled") from error
-        except Exception as error:
-            if limit.expired():
-                log.info("job given back", job=job.entrypoint)
-                raise RetryRequested(timedelta(0), "told to stop") from error
-            log.exception("job crashed", job=job.entrypoint)
-            raise RetryRequested(timedelta(seconds=10), "crashed") from error
+        group.create_task(_keep_rollups(tools.pool, stop))
 
 
 async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
     """Trim the logs that grow with time and put back jobs that could not even be given back."""
     while not stop.is_set():
         try:
-            async with db.connection(pool) as connection:
+            async with db.beside(pool) as connection:
                 await queue.keep_house(connection)
+            async with db.everywhere(pool) as connection:
                 await audit.keep_house(connection)
         except Unavailable:
             log.warning("database away, housekeeping waits")
         except asyncpg.PostgresError:  # as a deadlock: no reason to end the worker
             log.exception("housekeeping failed")
-        await _until(stop, asyncio.sleep(HOUSEKEEPING_SECONDS))
+        await until(stop, asyncio.sleep(HOUSEKEEPING_SECONDS))
+
+
+async def _keep_rollups(pool: Pool, stop: asyncio.Event) -> None:
+    """Count again what has changed."""
+    while not stop.is_set():
+        try:
+            await rollups.keep_house(pool, stop)
+        except Unavailable:
+            log.warning("database away, rollups wait")
+        except (asyncpg.PostgresError, TimeoutError):
+            log.exception("rollups were not counted")
+        await until(stop, asyncio.sleep(ROLLUP_SECONDS))

@@ -58,7 +58,7 @@ SCRIPTED = (
         """,
         "INTERESTED",
         None,
-        frozenset({"Need"}),
+        frozenset({"Need", "Current Solution"}),
     ),
     Labelled(
         "polite no",
@@ -122,7 +122,7 @@ SCRIPTED = (
         A: Oh, I am sorry about that. Have a nice day.
         C: No problem, bye.
         """,
-        "NOT_AVAILABLE",
+        "NOT_QUALIFIED",
     ),
     Labelled(
         "busy, call later",
@@ -234,7 +234,7 @@ SCRIPTED = (
         C: By the end of the quarter, I guess.
         """,
         "NEUTRAL",
-        "Trust/Security",
+        "Trust",
         frozenset({"Timeline"}),
     ),
     Labelled(
@@ -261,7 +261,7 @@ SCRIPTED = (
         """,
         "INTERESTED",
         None,
-        frozenset({"Team Size", "Current Solution", "Budget", "Authority", "Timeline", "Location", "Need"}),
+        frozenset({"Company Size", "Current Solution", "Budget", "Authority", "Timeline", "Need"}),
     ),
     Labelled(
         "email me, a brush-off",
@@ -295,7 +295,7 @@ SCRIPTED = (
         A: Alright, thank you.
         """,
         "NOT_INTERESTED",
-        None,
+        "Competition",
         frozenset(),
     ),
     Labelled(

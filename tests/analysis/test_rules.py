@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from analysis.conversations import SCRIPTED, Labelled, conversation
 from callwright.analysis import Analysis, Conversation, Intent, Line, Talk
+from callwright.analysis.built_in import INSIDE_SALES
 from callwright.analysis.fields import analysis_from_json, analysis_json
+from callwright.analysis.rubric import Rubric
 from callwright.analysis.rules import RulesAnalyser
 from callwright.analysis.score import BANDS
-from callwright.analysis.scorecard import INSIDE_SALES, Parameter, Scorecard
+from callwright.analysis.scorecard import Parameter
 
 RULES = RulesAnalyser()
 
@@ -98,7 +100,7 @@ def test_concerns_and_topics_of_the_scripted_calls() -> None:
         ("Sorry, I am in a meeting, call me later. Tomorrow at six works for me.", "NOT_AVAILABLE"),
         ("I'm in.", "INTERESTED"),
         ("That is fine.", "NEUTRAL"),
-        ("My manager, Mister Brown, decides about that.", "NOT_QUALIFIED"),
+        ("My manager, Mister Brown, decides about that.", "NEUTRAL"),
         ("I have to say no.", "NOT_INTERESTED"),
         ("मुझे नहीं चाहिए", "NOT_INTERESTED"),
         ("Mujhe nahi chahiye, thank you.", "NOT_INTERESTED"),
@@ -131,7 +133,7 @@ def test_an_answer_belongs_to_the_question_before_it() -> None:
     found = judge("A: What budget do you have in mind?\nC: Around two thousand a month.")
 
     assert [(topic.label, topic.answer, topic.turns) for topic in found.qualification] == [
-        ("Budget", "Around two thousand a month.", (0, 1))
+        ("Budget", "Around two thousand a month.", (1,))
     ]
 
 
@@ -214,7 +216,7 @@ def test_silence_of_english_cues_is_no_evidence_about_another_language() -> None
 
 
 def test_a_parameter_without_a_rule_is_not_assessed() -> None:
-    found = RULES.judge(conversation(SCRIPTED[0].script), Scorecard((Parameter("Charm", "…", 5, "charm"),)))
+    found = RULES.judge(conversation(SCRIPTED[0].script), Rubric("charm", (Parameter("Charm", "…", 5, "charm"),)))
 
     assert (found.quality[0].inference_score, found.quality_score) == (None, None)
 

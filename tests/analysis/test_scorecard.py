@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callwright.analysis.built_in import INSIDE_SALES
 from callwright.analysis.scorecard import (
-    INSIDE_SALES,
     Parameter,
     not_assessed,
     points,
@@ -63,7 +63,7 @@ def test_a_parameter_needs_a_maximum() -> None:
         Parameter("None", "…", 0, "none")
 
 
-def test_the_default_scorecard_names_each_parameter_once() -> None:
+def test_the_default_rubric_names_each_parameter_once() -> None:
     names = [parameter.name for parameter in INSIDE_SALES.parameters]
 
     assert len(names) == len(set(names))

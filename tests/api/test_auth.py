@@ -6,7 +6,7 @@ from starlette.requests import Request
 from callwright import partners
 from callwright.api import auth
 from callwright.api.auth import Recent
-from callwright.db import connection, transaction
+from callwright.db import everywhere
 from partner_api import Door, open_door
 
 IN_MODULE = pytest.mark.asyncio(loop_scope="module")
@@ -16,7 +16,7 @@ IN_MODULE = pytest.mark.asyncio(loop_scope="module")
 async def test_revocation_acts_once_nothing_is_fresh(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     partner = await door.for_another(("acme", "sales"))
     assert (await partner.get("calls/x")).status_code == 404
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await partners.revoke_partner(lent, partner.partner.partner_id)
     assert auth.FRESH_SECONDS < 1, "acts within a second"
     monkeypatch.setattr(auth, "FRESH_SECONDS", -1.0)
@@ -27,7 +27,7 @@ async def test_revocation_acts_once_nothing_is_fresh(door: Door, monkeypatch: py
 async def test_rotated_secret_works_at_once(door: Door) -> None:
     partner = await door.for_another(("acme", "sales"))
     assert (await partner.get("calls/x")).status_code == 404
-    async with transaction(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         secret = await partners.rotate_api_secret(lent, partner.partner.partner_id, overlap_seconds=60)
     assert (await partner.get("calls/x", api_secret=secret)).status_code == 404
     assert (await partner.get("calls/x")).status_code == 404, "the one before is live for the overlap"
@@ -37,7 +37,7 @@ async def test_rotated_secret_works_at_once(door: Door) -> None:
 async def test_new_tenant_works_at_once(door: Door) -> None:
     partner = await door.for_another()
     assert (await partner.get("calls/x")).status_code == 403
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await partners.add_tenant(lent, partner.partner.partner_id, "acme", "sales")
     assert (await partner.get("calls/x")).status_code == 404
 
@@ -56,10 +56,10 @@ async def test_the_database_is_not_asked_again_at_once(door: Door, monkeypatch: 
 
 
 async def test_right_credentials_behind_a_shut_address(
-    shared_database_url: str, monkeypatch: pytest.MonkeyPatch
+    module_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "FAILED_LOGINS", 1)
-    async with open_door(shared_database_url) as known:
+    async with open_door(module_database_url) as known:
         stranger = await known.for_another(("acme", "sales"))
         assert (await known.get("calls/x")).status_code == 404
         for expected in (403, 429):

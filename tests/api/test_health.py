@@ -1,6 +1,6 @@
 """Health: alive without a database, ready only with a whole one."""
 
-from callwright.db import connection
+from callwright.db import everywhere
 from partner_api import open_door
 
 
@@ -8,11 +8,11 @@ async def test_ready(database_url: str) -> None:
     async with open_door(database_url) as door:
         answer = await door.client.get("/readyz")
         assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
-        async with connection(door.pool) as lent:
+        async with everywhere(door.pool) as lent:
             await lent.execute("DELETE FROM schema_migrations WHERE version = 3")
         answer = await door.client.get("/readyz")
         assert (answer.status_code, answer.json()["reason"]) == (503, "migrations to apply: 0003_calls")
-        async with connection(door.pool) as lent:
+        async with everywhere(door.pool) as lent:
             await lent.execute("UPDATE schema_migrations SET sha256 = 'other' WHERE version = 1")
         answer = await door.client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (503, "not ready")

@@ -12,8 +12,13 @@ from referencing.jsonschema import DRAFT202012
 
 from callwright import callbacks
 from callwright.api import openapi
+from callwright.api.call_models import CALL_QUERY
+from callwright.api.callback_models import CALLBACK_QUERY, RESEND
 from callwright.api.models import BATCH_CALL, DISPOSITION
 from callwright.api.openapi import openapi_document
+from callwright.api.rollup_models import AGENTS_QUERY
+from callwright.db import Scope, everywhere
+from judged import analysis, end
 from partner_api import Door, a_batch, a_record
 
 IN_MODULE = pytest.mark.asyncio(loop_scope="module")
@@ -65,12 +70,14 @@ async def test_every_route_is_described(door: Door) -> None:
 
 
 def test_every_refusal_is_described() -> None:
-    for path, method, operation in operations():
+    for path, _, operation in operations():
         if path == "CALL_SUMMARY":
             continue
         told = set(operation["responses"])
         assert {"200", "400", "401", "403", "405", "429", "500", "503"} <= told
-        assert (method == "get") != ({"413", "415", "422"} <= told)
+        assert ("requestBody" in operation) == ({"413", "415"} <= told)
+        asks = any(parameter.get("in") == "query" for parameter in operation["parameters"])
+        assert ("requestBody" in operation or asks) == ("422" in told)
         for status, response in operation["responses"].items():
             assert "x-request-id" in response["headers"]
             assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
@@ -84,9 +91,29 @@ def test_every_example_is_what_its_schema_says() -> None:
 
 
 def test_request_examples_are_accepted() -> None:
-    for adapter, name in ((BATCH_CALL, "batch-call"), (DISPOSITION, "disposition-status")):
-        [operation] = DOCUMENT["paths"][f"{openapi.BASE}/ingest/{name}"].values()
+    bodies: list[tuple[Any, str]] = [
+        (BATCH_CALL, "ingest/batch-call"),
+        (DISPOSITION, "ingest/disposition-status"),
+        (RESEND, "callbacks/resend"),
+    ]
+    for adapter, path in bodies:
+        [operation] = DOCUMENT["paths"][f"{openapi.BASE}/{path}"].values()
         adapter.validate_python(operation["requestBody"]["content"]["application/json"]["example"])
+
+
+def test_query_examples_are_accepted() -> None:
+    lists: list[tuple[str, Any, list[str]]] = [
+        ("callbacks", CALLBACK_QUERY, ["state", "since", "until", "call_id", "limit", "cursor"]),
+        ("reports/agents", AGENTS_QUERY, ["since", "until", "agent_id", "format"]),
+        ("calls", CALL_QUERY, ["since", "until", "agent_id", "customer_id", "status", "limit", "cursor"]),
+    ]
+    for path, adapter, names in lists:
+        parameters = DOCUMENT["paths"][f"{openapi.BASE}/{path}"]["get"]["parameters"]
+        query = {each["name"]: each["example"] for each in parameters if each.get("in") == "query"}
+        assert list(query) == names
+        adapter.validate_python(query)
+    agents = DOCUMENT["paths"][f"{openapi.BASE}/reports/agents"]["get"]["parameters"]
+    assert [each["name"] for each in agents if each.get("in") == "query" and each["required"]] == ["since"]
 
 
 @IN_MODULE
@@ -106,10 +133,37 @@ async def test_real_answers_are_what_the_document_says(door: Door) -> None:
     conform((await door.get(f"batches/{batch_id}")).json(), of("/batches/{batch_id}", "get", "200"))
     conform((await door.get("customers/customer123")).json(), of("/customers/{customer_id}", "get", "200"))
     conform((await door.get("calls/nothing")).json(), of("/calls/{call_id}", "get", "404"))
+    conform(
+        (await door.send("POST", "calls/described/callback")).json(), of("/calls/{call_id}/callback", "post", "200")
+    )
+    conform((await door.get("calls?limit=1")).json(), of("/calls", "get", "200"))
+    conform((await door.get("calls?limit=0")).json(), of("/calls", "get", "422"))
+    conform((await door.get("callbacks?limit=0")).json(), of("/callbacks", "get", "422"))
+    resent = (await door.send("POST", "callbacks/resend", {"since": "2023-01-01T10:00:00Z"})).json()
+    conform(resent, of("/callbacks/resend", "post", "200"))
+
+
+@IN_MODULE
+async def test_real_rollups_are_what_the_document_says(door: Door) -> None:
+    await door.post(a_batch(a_record("rolled", customer__id="rolled")))
+    async with everywhere(door.pool) as lent:
+        number = await lent.fetchval("SELECT subtenant_no FROM calls WHERE call_id = 'rolled'")
+    await end(door.pool, Scope(door.partner.partner_id, number), "rolled", analysis())
+    answers = {
+        "/customers/{customer_id}": (await door.get("customers/rolled")).json(),
+        "/reports/agents": (await door.get("reports/agents?since=2023-01-01T00:00:00Z")).json(),
+    }
+    assert answers["/customers/{customer_id}"]["data"]["rollup"]
+    assert answers["/reports/agents"]["data"]["agents"]
+    for path, answer in answers.items():
+        contents = DOCUMENT["paths"][openapi.BASE + path]["get"]["responses"]["200"]["content"]
+        conform(answer, contents["application/json"]["schema"])
+    asked = await door.get("reports/agents?since=x")
+    conform(asked.json(), {"$ref": "#/components/schemas/ValidationRefusal"})
 
 
 def test_callback_is_what_the_document_says() -> None:
-    told = callbacks.Told(1, "c", "a", "cu", '{"attempt": 2}', "https://partner.example.com/")
+    told = callbacks.Told(1, 1, "c", "a", "cu", '{"attempt": 2}', "https://partner.example.com/")
     sent = orjson.loads(callbacks.payload(told, None, "The recording is gone"))
     conform(sent, {"$ref": "#/components/schemas/CallSummary"})
     [operation] = DOCUMENT["webhooks"]["CALL_SUMMARY"].values()
@@ -119,3 +173,30 @@ def test_callback_is_what_the_document_says() -> None:
 @pytest.mark.parametrize("name", ["BatchCallBody", "DispositionBody", "CallSummary", "CallData", "Refusal"])
 def test_types_are_described(name: str) -> None:
     assert DOCUMENT["components"]["schemas"][name]["description"]
+
+
+def test_every_link_leads_to_an_operation_that_takes_it() -> None:
+    named = {operation["operationId"]: operation for _, _, operation in operations()}
+    links = [
+        link for operation in named.values() for link in operation["responses"].get("200", {}).get("links", {}).values()
+    ]
+    assert len(links) >= 7
+    for link in links:
+        taking = named[link["operationId"]]
+        taken = {parameter.get("name") for parameter in taking["parameters"]}
+        assert set(link.get("parameters", ())) <= taken
+        assert ("requestBody" in link) <= ("requestBody" in taking)
+
+
+def test_times_are_said_to_be_times() -> None:
+    """Of answers; what is sent is described by patterns, as not every time is taken."""
+    found = [
+        (name, each)
+        for schema in DOCUMENT["components"]["schemas"].values()
+        for name, described in schema["properties"].items()
+        if name.endswith(("_at", "_time")) and "pattern" not in described
+        for each in described.get("anyOf", [described])
+        if each["type"] == "string"
+    ]
+    assert len(found) >= 8
+    assert [name for name, each in found if each.get("format") != "date-time"] == []

@@ -11,10 +11,9 @@ from callwright import web
 from callwright.api import wire
 from callwright.errors import SetupError
 from callwright.settings import Settings
-from partner_api import BATCH_CALL, a_batch, a_record
+from partner_api import BATCH_CALL, SECRET_KEY, a_batch, a_record
 from real_server import a_door, a_server, talk
-
-from .test_limits import free_port
+from test_limits import free_port
 
 
 async def test_answers(database_url: str) -> None:
@@ -163,13 +162,19 @@ async def test_stop_waits_for_running_requests(database_url: str) -> None:
 
 async def test_port_in_use(database_url: str) -> None:
     async with a_server(database_url) as (port, _, _):
+        settings = Settings(database_url=database_url, secret_key=SECRET_KEY)
         with pytest.raises(SetupError, match=f"could not start on 127.0.0.1:{port}"):
-            await web.serve(Settings(database_url=database_url), host="127.0.0.1", port=port, stop=asyncio.Event())
+            await web.serve(settings, host="127.0.0.1", port=port, stop=asyncio.Event())
 
 
 async def test_no_database() -> None:
     with pytest.raises(SetupError, match="CALLWRIGHT_DATABASE_URL is not set"):
         web.create_app(Settings())
+
+
+async def test_no_secret_key(database_url: str) -> None:
+    with pytest.raises(SetupError, match="CALLWRIGHT_SECRET_KEY is not set"):
+        web.create_app(Settings(database_url=database_url))
 
 
 async def test_database_away_at_the_start() -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from callwright.db import connection
+from callwright.db import everywhere
 from partner_api import ABSENT, BATCH_CALL, Door, a_batch, a_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -222,7 +222,7 @@ async def test_late_calls(door: Door) -> None:
 async def test_durable(door: Door) -> None:
     """Sent only after everything is durable (committed): the calls and their jobs."""
     await entries(door, a_record("durable"))
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         jobs = await lent.fetchval("SELECT count(*) FROM pgqueuer WHERE convert_from(payload, 'UTF8') LIKE '%durable%'")
     assert jobs == 1
 

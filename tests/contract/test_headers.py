@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from callwright import partners
-from callwright.db import connection
+from callwright.db import everywhere
 from partner_api import BATCH_CALL, Door, a_batch, a_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -80,7 +80,7 @@ async def test_order_of_the_checks(door: Door) -> None:
     (400), body contents (422), the work itself. A request that fails at one step learns nothing about the later ones.
     """
     limited = await door.for_another(("acme", "sales"))
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await partners.set_partner(lent, limited.partner.partner_id, rate_limit=4)
     too_large, malformed = b"{" * (5 * 1024 * 1024 + 1), b"{"
 
@@ -106,7 +106,7 @@ async def test_order_of_the_checks(door: Door) -> None:
 async def test_revoked_unknown_and_wrong_look_the_same(door: Door) -> None:
     """A revoked key, an unknown key and a wrong secret are indistinguishable in answer."""
     revoked = await door.for_another(("acme", "sales"))
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await partners.revoke_partner(lent, revoked.partner.partner_id)
     answers = [
         await revoked.get("calls/x"),

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from callwright import partners
-from callwright.db import connection
+from callwright.db import everywhere
 from partner_api import BATCH_CALL, Door, a_batch, a_record, open_door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -16,16 +16,16 @@ AGE_THE_WINDOW = "UPDATE rate_stamps SET taken_at = taken_at - make_interval(sec
 
 async def limited_to(door: Door, most: int) -> Door:
     limited = await door.for_another(("acme", "sales"))
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await partners.set_partner(lent, limited.partner.partner_id, rate_limit=most)
     return limited
 
 
-async def test_default_limit(shared_database_url: str) -> None:
+async def test_default_limit(module_database_url: str) -> None:
     """120 requests per minute per partner (a setting), counted across every process and machine."""
     async with (
-        open_door(shared_database_url, rate_limit=120) as one,
-        open_door(shared_database_url, rate_limit=120) as two,
+        open_door(module_database_url, rate_limit=120) as one,
+        open_door(module_database_url, rate_limit=120) as two,
     ):
         elsewhere = Door(two.app, two.client, two.pool, one.partner)
         answers = await asyncio.gather(*[(one if n % 2 else elsewhere).get("calls/x") for n in range(125)])
@@ -50,12 +50,12 @@ async def test_retry_after_is_true(door: Door) -> None:
     """Whole seconds, N >= 1, and a request sent N seconds later succeeds."""
     limited = await limited_to(door, 2)
     await limited.get("calls/x")
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await lent.execute(AGE_THE_WINDOW, 58.2)
     await limited.get("calls/x")
     answer = await limited.get("calls/x")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await lent.execute(AGE_THE_WINDOW, 2)
     assert (await limited.get("calls/x")).status_code == 404
     assert (await limited.get("calls/x")).status_code == 429, "the window moves: only one request had left it"
@@ -101,9 +101,9 @@ async def test_no_headers_for_strangers(door: Door) -> None:
         assert "ratelimit-policy" not in answer.headers
 
 
-async def test_failed_logins(shared_database_url: str) -> None:
+async def test_failed_logins(module_database_url: str) -> None:
     """Failed logins are limited by address, so that secrets cannot be guessed at speed."""
-    async with open_door(shared_database_url) as door:
+    async with open_door(module_database_url) as door:
         assert (await door.get("calls/x")).status_code == 404
         answers = await asyncio.gather(*[door.get("calls/x", api_secret=f"guess{n}") for n in range(70)])
         statuses = [answer.status_code for answer in answers]

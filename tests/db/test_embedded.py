@@ -213,6 +213,20 @@ async def test_a_socket_folder_that_others_may_write_is_refused(tmp_path: Path) 
         await EmbeddedPostgres(tmp_path).start()
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (["FATAL:  configuration file contains errors"], "FATAL:  configuration file contains errors"),
+        (["LOG:  starting", "PANIC:  no space", "LOG:  database system is shut down"], "PANIC:  no space"),
+        (["FATAL:  the database system is starting up", "LOG:  database system is shut down"], "LOG:  database system"),
+        (["PANIC:  before", "", "FATAL:  no space", "LOG:  shut down"], "FATAL:  no space"),
+        ([], "it said nothing"),
+    ],
+)
+def test_the_reason_is_found_in_the_log(said: list[str], reason: str) -> None:
+    assert module._reason("\n".join(said) + "\n").startswith(reason)
+
+
 async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path, configuration={"shared_buffers": "nonsense"})
     with pytest.raises(SetupError, match=r"did not start: .*shared_buffers") as refused:

@@ -72,9 +72,13 @@ def retries() -> dict[str, set[bool]]:
 
 
 def _retried(call: ast.Call) -> set[bool]:
-    value = next((word.value for word in call.keywords if word.arg == "retry"), None)
-    if value is None:
+    """Whether trying again can help: by `retry`, or by `ours`, of which one is set where both are computed."""
+    values = [word.value for word in call.keywords if word.arg in ("retry", "ours")]
+    if len(values) == 2:
+        return {True}
+    if not values:
         return {False}
+    [value] = values
     return {bool(value.value)} if isinstance(value, ast.Constant) else {True, False}
 
 

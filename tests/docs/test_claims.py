@@ -1,28 +1,33 @@
 """What pages claim of the code: the figures they name, and the facts that the decisions rest on."""
 
 import ast
+import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from callwright import callbacks, calls, web, worker
+from callwright import callbacks, calls, checkpoints, lanes, web
+from callwright.analysis import Metrics, metrics
 from callwright.api import auth, body, faults, models, rules, wire
 from callwright.callbacks import RetryPolicy
 from callwright.customers import read_customer
-from callwright.db import Pool, connection
+from callwright.db import Pool, everywhere
 from callwright.errors import NotFound
 from callwright.recordings.audio import DecodeLimits
 from callwright.recordings.decoder import HIGHEST_RATE, LOWEST_RATE
 from callwright.recordings.fetch import FetchLimits
 from callwright.reports import read_batch, read_call
+from callwright.transcription import pieces
 from docs.answers import SOURCE
-from docs.pages import ROOT, page
+from docs.pages import ROOT, code_spans, page, rows
 from submissions import onboard, scope, submission
 
 SCOPED = (
     *("agents", "analyses", "batches", "callback_attempts", "callbacks", "calls", "customers", "dispositions"),
-    *("recordings", "subtenants", "transcripts"),
+    *("contact_rollups", "day_rollups", "ended_calls", "recordings", "recounts_due", "rolled_subtenants"),
+    *("subtenants", "transcript_pieces", "transcripts"),
 )
 """The tables of what partners send and get."""
 ASKS = re.compile(rf"(?i)\b(?:from|join|into|update)\s+(?:{'|'.join(SCOPED)})\b")
@@ -67,13 +72,13 @@ def test_figures_that_pages_put_into_words() -> None:
     assert RETRY.first_wait * RETRY.factor == 60
     assert RETRY.first_wait * RETRY.factor**2 == 360
     assert callbacks.LONGEST_WAIT_SECONDS == 3600
-    assert worker.POLL.total_seconds() == 0.5
+    assert lanes.POLL.total_seconds() == 0.5
     assert auth.FRESH_SECONDS < 1
 
 
 def test_lock_files_hold_hashes_and_no_addresses() -> None:
     locks = sorted((ROOT / "requirements").glob("*.lock"))
-    assert [lock.name for lock in locks] == ["base.lock", "dev.lock", "uv.lock"]
+    assert [lock.name for lock in locks] == ["base.lock", "dev.lock", "node.lock", "uv.lock"]
     for lock in locks:
         text = lock.read_text("utf-8")
         pinned = re.findall(r"^[a-z0-9][\w.-]*==", text, re.MULTILINE)
@@ -81,6 +86,17 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
         assert pinned
         assert len(pinned) == len(re.findall(r"==[^\n]*\\\n +--hash=sha256:", text))
         assert "moto==" not in pinned
+
+
+def test_the_lock_file_of_the_scripts_holds_hashes_and_no_addresses() -> None:
+    lock = json.loads(page("web/package-lock.json"))
+    packages = {name: about for name, about in lock["packages"].items() if name}
+    assert len(packages) > 10
+    assert all(about["integrity"].startswith("sha512-") for about in packages.values())
+    assert not [name for name, about in packages.items() if "resolved" in about]
+    named = json.loads(page("web/package.json"))
+    pinned = {**named["dependencies"], **named["devDependencies"]}
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in pinned} == pinned
 
 
 def unscoped(text: str) -> list[str]:
@@ -96,12 +112,17 @@ def unscoped(text: str) -> list[str]:
     return [statement for statement in statements if "partner_id" not in statement]
 
 
+OVER_ALL_PARTNERS = {SOURCE / "reports" / "operation.py"}
+"""What counts for the operator alone: figures of the whole installation, no row of a partner's data."""
+
+
 def modules() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
 
 def test_every_query_names_the_partner() -> None:
-    assert {str(path): found for path in modules() if (found := unscoped(path.read_text("utf-8")))} == {}
+    found = {path: unscoped(path.read_text("utf-8")) for path in modules()}
+    assert {path for path, statements in found.items() if statements} == OVER_ALL_PARTNERS
     assert sum(len(ASKS.findall(path.read_text("utf-8"))) for path in modules()) > 20, "queries are found"
     assert unscoped('QUESTION = "SELECT state FROM calls WHERE call_id = $1"')
     assert unscoped('f"UPDATE callbacks SET state = {1}"')
@@ -113,7 +134,7 @@ async def test_equal_names_of_two_partners_never_meet(pool: Pool) -> None:
     ours, theirs = await scope(pool, "acme"), await scope(pool, "other")
     elsewhere = await scope(pool, "acme", "t", "another")
     accepted = await calls.accept(pool, ours, [submission()])
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         assert (await read_call(lent, ours, "call-1"))["id"] == "call-1"
         for outsider in (theirs, elsewhere):
             with pytest.raises(NotFound):
@@ -125,7 +146,7 @@ async def test_equal_names_of_two_partners_never_meet(pool: Pool) -> None:
 
 
 async def test_what_the_decisions_say_of_the_database(pool: Pool) -> None:
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         keys = await lent.fetch(
             """
             SELECT t.relname AS name, a.attname AS first_of_key, t.relrowsecurity AS secured
@@ -140,5 +161,19 @@ async def test_what_the_decisions_say_of_the_database(pool: Pool) -> None:
         )
     found = {row["name"]: row for row in keys}
     assert {found[table]["first_of_key"] for table in SCOPED} == {"partner_id"}
-    assert not any(row["secured"] for row in keys), "docs/decisions/no-row-level-security-yet.md is out of date"
+    assert all(found[table]["secured"] for table in SCOPED)
     assert triggers == [], "PgQueuer sends no NOTIFY"
+
+
+def test_the_page_on_metrics_names_each_and_the_lengths_they_rest_on() -> None:
+    text = page("docs/explanation/conversation-metrics.md")
+    assert {span for row in rows(text) for span in code_spans(row[0])} - {"field"} == {f.name for f in fields(Metrics)}
+    lengths = (metrics.BACKCHANNEL_SECONDS, metrics.INTERRUPTION_OVERLAP_SECONDS, metrics.SILENCE_SECONDS)
+    said = ", ".join(f"{length:g}" for length in lengths) + f" and {metrics.LEAST_RATED_SECONDS:g} seconds"
+    assert f"The lengths of {said} are our own choice" in text
+
+
+def test_the_page_on_long_calls_says_from_when_and_how_much() -> None:
+    text = re.sub(r"\s+", " ", page("docs/decisions/long-calls-in-pieces.md"))
+    assert f"A call with {checkpoints.LONG_SECONDS / 60:g} minutes of speech or more" in text
+    assert f"about {pieces.GROUP_SECONDS:g} seconds of speech of one channel at a time" in text

@@ -1,14 +1,17 @@
 """The main job: a batch of recordings goes in, signed callbacks come out, and everything can be asked after."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from callwright.db import Pool, connection
+from callwright.analysis.built_in import INSIDE_SALES
+from callwright.analysis.rubric_document import document_of
+from callwright.db import Pool, everywhere
 from callwright.partners import set_partner
-from journey_house import House
+from journey_house import House, working
 
 RECORDINGS = Path(__file__).parents[2] / "demo" / "recordings"
 MANIFEST: list[dict[str, Any]] = json.loads((RECORDINGS / "manifest.json").read_text())["recordings"]
@@ -72,7 +75,7 @@ async def test_real_speech(house: House, shared_audio: Path) -> None:
 async def test_which_channel_is_the_agents_is_the_partners_setting(
     house: House, pool: Pool, agent_channel: int, talk_ratio: float
 ) -> None:
-    async with connection(pool) as lent:
+    async with everywhere(pool) as lent:
         await set_partner(lent, house.partner.partner_id, agent_channel=agent_channel)
     await house.push(house.record("c", house.serve(RECORDINGS / "nobody-there.wav")))
     call = await house.ended("c")
@@ -95,3 +98,32 @@ async def test_a_batch_tells_how_its_calls_stand(house: House) -> None:
         ("a", "accepted", "completed", "delivered"),
         ("b", "accepted", "failed", "delivered"),
     ]
+
+
+async def test_a_redacted_callback_tells_no_number_and_keeps_ids_and_metadata(house: House) -> None:
+    said = [
+        ("agent", "Hello, this is Asha from Brightdesk. May I have the card number for the first month?"),
+        ("customer", "Yes, I want to buy it. The card is four two four two"),
+        ("agent", "okay"),
+        ("customer", "four two four two 4242 4242, and we have 12 agents."),
+        ("agent", "Thank you. Is the price of 25,000 rupees fine? You can call us on 98765 43210."),
+        ("customer", "We need it today, so send the contract to ravi at gmail dot com."),
+    ]
+    turns = [
+        {"speaker": who, "start": 3.0 * at, "end": 3.0 * at + 2, "text": text} for at, (who, text) in enumerate(said)
+    ]
+    url = house.serve(RECORDINGS / "nobody-there.wav")
+    record = house.record("9876543210", url, transcript=turns, metadata={"phone": "98765 43210"})
+    rubric = document_of(replace(INSIDE_SALES, redact_callbacks=True))
+    applied = await house.client.put("/api/v1/partner/rubric", json=rubric)
+    assert applied.status_code == 200, applied.text
+    async with working(house.settings):
+        await house.push(record)
+        call = await house.ended("9876543210")
+
+    told = house.called_back()["9876543210"]
+    assert told["meta"] == {"phone": "98765 43210"}
+    sentences = json.dumps({name: value for name, value in told.items() if name not in {"call_id", "meta"}})
+    assert not any(value in sentences for value in ("4242", "four two", "98765", "gmail"))
+    assert "[email]" in sentences
+    assert "gmail" in json.dumps(call["analysis"]), "only the callback is redacted"

@@ -12,7 +12,7 @@ TURNS = [{"speaker": "customer", "start": 1, "end": 2, "text": "Hello, who is th
 JOB_TRIES = "SELECT attempts FROM pgqueuer WHERE entrypoint = 'deliver'"
 
 
-async def test_a_step_that_takes_too_long_is_given_back_and_done_by_the_next(house: House, pool: Pool) -> None:
+async def test_a_step_that_takes_too_long_is_given_back_and_done_by_the_next(house: House, rows: Pool) -> None:
     asked = asyncio.Event()
     url = house.serve(RECORDINGS / "next-step-booked.mp3")
     at_once = house.recordings.routes["/next-step-booked.mp3"]
@@ -29,24 +29,24 @@ async def test_a_step_that_takes_too_long_is_given_back_and_done_by_the_next(hou
         await asked.wait()
         stop.set()
         await task
-    assert tuple(await pool.fetchrow("SELECT state, attempts FROM calls") or ()) == ("received", 0)
-    assert await pool.fetchval("SELECT status::text FROM pgqueuer") == "queued"
+    assert tuple(await rows.fetchrow("SELECT state, attempts FROM calls") or ()) == ("received", 0)
+    assert await rows.fetchval("SELECT status::text FROM pgqueuer") == "queued"
     house.recordings.routes["/next-step-booked.mp3"] = at_once
     async with working(house.settings):
         assert (await house.ended("call"))["status"] == "completed"
 
 
-async def test_a_worker_with_another_secret_key_uses_up_no_try_of_a_callback(house: House, pool: Pool) -> None:
+async def test_a_worker_with_another_secret_key_uses_up_no_try_of_a_callback(house: House, rows: Pool) -> None:
     await house.push(house.record("call", house.recordings.answer("/gone", status=404)))
     stop = asyncio.Event()
     async with tools_of(house.settings) as tools:
         task = asyncio.create_task(work(replace(tools, sealer=Sealer(bytes(32))), stop=stop, compute=1))
         async with asyncio.timeout(30):
-            while not await pool.fetchval(JOB_TRIES):  # noqa: ASYNC110 - nothing tells us
+            while not await rows.fetchval(JOB_TRIES):  # noqa: ASYNC110 - nothing tells us
                 await asyncio.sleep(0.05)
         stop.set()
         await task
-    await pool.execute("UPDATE pgqueuer SET execute_after = now()")
+    await rows.execute("UPDATE pgqueuer SET execute_after = now()")
     async with working(house.settings):
         assert (await house.ended("call"))["callback_status"] == "delivered"
-    assert await pool.fetchval("SELECT attempts FROM callbacks") == 1
+    assert await rows.fetchval("SELECT attempts FROM callbacks") == 1

@@ -2,34 +2,16 @@
 
 import itertools
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 
-import httpcore
 import pytest
 
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, Policy, check_url
 from callwright.outbound.guard import DENIED
+from recording_network import RecordingNetwork
 
 PUBLIC = ("93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c")
-
-
-class RecordingNetwork(httpcore.AsyncNetworkBackend):
-    """Notes every connection that is tried, and makes none."""
-
-    def __init__(self) -> None:
-        self.tried: list[tuple[str, int]] = []
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        self.tried.append((host, port))
-        raise httpcore.ConnectError("not in a test")
 
 
 async def names(host: str, port: int) -> Sequence[str]:

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -176,21 +176,22 @@ async def test_hours_of_silence_in_a_small_file_are_too_long(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("limits", "data", "what"),
+    ("limits", "data", "what", "retry"),
     [
-        (DecodeLimits(memory_bytes=0), wav(tones(30, 8000, 440, 500), 8000), "memory"),
-        (DecodeLimits(wall_seconds=0.0), LONG, "time"),
-        (DecodeLimits(cpu_seconds=1), LONG, "time"),
+        (DecodeLimits(memory_bytes=0), wav(tones(30, 8000, 440, 500), 8000), "memory", False),
+        (DecodeLimits(wall_seconds=0.0), LONG, "time", True),
+        (DecodeLimits(cpu_seconds=1), LONG, "time", False),
     ],
     ids=["memory", "wall", "cpu"],
 )
 async def test_what_a_recording_may_take_is_bounded(
-    tmp_path: Path, limits: DecodeLimits, data: bytes, what: str
+    tmp_path: Path, limits: DecodeLimits, data: bytes, what: str, retry: bool
 ) -> None:
     failed = await failure(tmp_path, data, limits)
-    assert (failed.code, failed.message) == (
+    assert (failed.code, failed.message, failed.retry) == (
         "recording_too_costly",
         f"Decoding the recording would take too much {what}.",
+        retry,
     )
 
 
@@ -272,26 +273,73 @@ async def test_a_killed_server_is_replaced(tmp_path: Path) -> None:
     assert (await decoded(tmp_path, short)).seconds == 1
 
 
-async def test_the_event_loop_stays_free_and_decodings_run_side_by_side(tmp_path: Path) -> None:
-    longest, last, running = 0.0, time.monotonic(), True
+WITHOUT_A_PROCESS = """
+import errno, os, socket
+from callwright.recordings import child
 
-    async def watch() -> None:
-        nonlocal longest, last
-        while running:
-            await asyncio.sleep(0.005)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+fork, asked = os.fork, []
 
-    folders = [tmp_path / str(index) for index in range(4)]
+def fork_but_once():
+    asked.append(True)
+    if len(asked) == 3:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    return fork()
+
+os.fork = fork_but_once
+child.serve(socket.socket(fileno=0))
+"""
+
+
+@pytest.fixture
+def own_server() -> Iterator[None]:
+    """A server of this test's own, before and after."""
+    audio._server.close()
+    yield
+    audio._server.close()
+
+
+@pytest.mark.usefixtures("own_server")
+async def test_where_no_process_can_be_had_it_is_an_outage_and_ends_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audio, "_COMMAND", [sys.executable, "-I", "-c", WITHOUT_A_PROCESS])
+    short, folders = wav(tones(1, 8000, 440), 8000), [tmp_path / name for name in "ab"]
     for folder in folders:
         folder.mkdir()
+    assert (await decoded(folders[1], short)).seconds == 1
+    await until(running=False)
+    task = asyncio.create_task(decoded(folders[0], LONG))
+    await until(running=True)
+    with pytest.raises(StepFailed) as failed:
+        await decoded(folders[1], short)
+    assert (failed.value.code, failed.value.ours) == ("internal_error", True)
+    assert (await decoded(folders[1], short)).seconds == 1
+    assert not task.done(), "the one before goes on"
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_event_loop_stays_free_and_decodings_run_side_by_side(tmp_path: Path) -> None:
+    folders = [tmp_path / str(index) for index in range(5)]
+    for folder in folders:
+        folder.mkdir()
+    short = wav(tones(1, 8000, 440), 8000)
+    await decoded(folders[4], short)
+    await until(running=False)
+    tasks = [asyncio.create_task(decoded(folder, LONG)) for folder in folders[:4]]
+    for _ in range(2000):
+        if len(children()) == 4:
+            break
+        await asyncio.sleep(0.005)
+    assert (await decoded(folders[4], short)).seconds == 1
+    assert not any(task.done() for task in tasks), "a short one is done beside four long ones"
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     data = encode(tones(30, 8000, 440, 800), 8000, container="wav", codec="pcm_mulaw")
-    await decoded(folders[0], data)
-    watching = asyncio.create_task(watch())
     results = await asyncio.gather(*(decoded(folder, data) for folder in folders))
-    running = False
-    await watching
-    assert [result.seconds for result in results] == [30] * 4
-    assert longest < 1
+    assert [result.seconds for result in results] == [30] * 5
 
 
 async def test_the_process_has_no_environment_and_no_files_of_ours(
@@ -316,3 +364,10 @@ async def test_real_recordings_decode_to_the_length_they_are_known_to_have(tmp_p
         result = await decode(shared_audio / name, scratch=tmp_path)
         assert result.seconds == pytest.approx(float(seconds), abs=0.1)
         assert (result.channels, result.source_rate, result.codec) == (int(channels), int(rate), codec)
+
+
+async def test_no_room_for_the_samples_is_an_outage_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "samples.s16le").symlink_to("/dev/full")
+    with pytest.raises(StepFailed) as failed:
+        await decoded(tmp_path, wav(tones(SECONDS, 8000, 440.0), 8000))
+    assert (failed.value.code, failed.value.ours) == ("storage_unavailable", True)

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,7 @@ async def emptied(folder: Path) -> bool:
 async def test_what_is_put_is_got(tmp_path: Path, form: str) -> None:
     store = Store(form.format(tmp_path / "a folder" / "store"))
     assert await store.put(KEY, chunks(b"ab", b"", b"cde")) == 5
-    await store.get(KEY, tmp_path / "copy")
-    assert (tmp_path / "copy").read_bytes() == b"abcde"
+    assert (await store.get(KEY, tmp_path / "copy")).read_bytes() == b"abcde"
     assert await store.size(KEY) == 5
     assert await store.read(KEY, 1, 3) == b"bc"
     assert await store.read(KEY, 3, 100) == b"de"
@@ -65,6 +65,31 @@ async def test_a_source_that_breaks_leaves_nothing(tmp_path: Path, size: int) ->
     with pytest.raises(ConnectionError, match="cut"):
         await Store(str(tmp_path)).put(KEY, breaking())
     assert await emptied(tmp_path)
+
+
+PUT_AND_DIE = """
+import asyncio, os, signal, sys
+from callwright.recordings.store import BUFFER, Store
+
+async def chunks():
+    yield bytes(3 * BUFFER)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(Store(sys.argv[1]).put(sys.argv[2], chunks()))
+"""
+
+
+@pytest.mark.parametrize("remove", [Store.clear, Store.delete])
+async def test_what_a_killed_process_left_can_be_removed(
+    tmp_path: Path, remove: Callable[[Store, str], Awaitable[None]]
+) -> None:
+    store, other = Store(str(tmp_path)), KEY + "-other"
+    await store.put(other, chunks(b"another recording"))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", PUT_AND_DIE, str(tmp_path), KEY)
+    assert await process.wait() == -9
+    assert len(files(tmp_path)) == 2, "there is something to remove"
+    await remove(store, KEY)
+    assert files(tmp_path) == [other]
 
 
 async def test_a_cancelled_put_leaves_nothing(tmp_path: Path) -> None:
@@ -98,6 +123,10 @@ async def test_the_file_and_all_its_folders_are_synced_before_put_returns(
     await store.put(KEY, chunks(b"x"))
     folders = [tmp_path / KEY, *(tmp_path / parent for parent in Path(KEY).parents)]
     assert synced == [str(folder) for folder in folders]
+    for key, new in ((f"{KEY}-other", 2), ("recordings/7/ac/x", len(folders)), ("recordings/7/ac/y", 2)):
+        synced.clear()
+        await store.put(key, chunks(b"x"))
+        assert len(synced) == new, "what is above a folder is synced once, with the first file in it"
 
 
 async def test_what_is_not_there_is_said(tmp_path: Path) -> None:

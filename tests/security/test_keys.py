@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -15,7 +15,8 @@ import structlog
 
 from callwright import partners
 from callwright.api import auth
-from callwright.db import Pool, connection, transaction
+from callwright.db import Pool, everywhere
+from callwright.limits import FAILED_LOGINS
 from callwright.logs import configure_logging
 from partner_api import BATCH_CALL, Door, a_batch, a_record, open_door
 
@@ -43,9 +44,9 @@ async def send(door: Door, keys: list[str], secrets: list[str]) -> httpx.Respons
     return await door.client.get("/api/v1/partner/calls/x", headers=raw)
 
 
-async def test_only_the_right_pair_opens(shared_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_right_pair_opens(module_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "FAILED_LOGINS", 10_000)
-    async with open_door(shared_database_url) as door:
+    async with open_door(module_database_url) as door:
         await try_every_pair(door)
 
 
@@ -82,21 +83,21 @@ async def test_what_was_right_once_opens_no_more(door: Door, monkeypatch: pytest
     monkeypatch.setattr(auth, "FRESH_SECONDS", -1.0)
     rotated = await door.for_another(("acme", "sales"))
     number, old = rotated.partner.partner_id, rotated.partner.api_secret
-    async with transaction(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         second = await partners.rotate_api_secret(lent, number, overlap_seconds=3600)
     assert [(await rotated.get("calls/x", api_secret=each)).status_code for each in (old, second)] == [404, 404]
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await lent.execute(
             "UPDATE partner_secrets SET expires_at = now() - $2::interval WHERE partner_id = $1 AND expires_at > now()",
             number,
             timedelta(seconds=1),
         )
     assert [(await rotated.get("calls/x", api_secret=each)).status_code for each in (old, second)] == [403, 404]
-    async with transaction(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         third = await partners.rotate_api_secret(lent, number, overlap_seconds=0)
     live = [(await rotated.get("calls/x", api_secret=each)).status_code for each in (old, second, third)]
     assert live == [403, 403, 404]
-    async with connection(door.pool) as lent:
+    async with everywhere(door.pool) as lent:
         await partners.revoke_partner(lent, number)
     revoked = [await rotated.get("calls/x", api_secret=each) for each in (old, second, third, "wrong")]
     assert {(answer.status_code, answer.content) for answer in revoked} == {
@@ -104,14 +105,14 @@ async def test_what_was_right_once_opens_no_more(door: Door, monkeypatch: pytest
     }
 
 
-async def test_an_address_that_guesses_is_shut_out_and_no_other(shared_database_url: str) -> None:
-    async with open_door(shared_database_url) as guesser, open_door(shared_database_url) as neighbour:
+async def test_an_address_that_guesses_is_shut_out_and_no_other(module_database_url: str) -> None:
+    async with open_door(module_database_url) as guesser, open_door(module_database_url) as neighbour:
         target = neighbour.partner.api_key
         statuses = []
-        for number in range(auth.FAILED_LOGINS + 20):
+        for number in range(FAILED_LOGINS + 20):
             keys = [target if number % 2 else f"cw_live_{number:020x}"]
             statuses.append((await send(guesser, keys, [f"cws_live_{number:064x}aaaaaa"])).status_code)
-        assert (statuses.count(403), statuses.count(429)) == (auth.FAILED_LOGINS, 20)
+        assert (statuses.count(403), statuses.count(429)) == (FAILED_LOGINS, 20)
         shut = await send(guesser, [target], [neighbour.partner.api_secret])
         assert shut.status_code == 429, "nor is a right guess told from a wrong one"
         assert 1 <= int(shut.headers["retry-after"]) <= 60
@@ -130,6 +131,26 @@ def test_secrets_are_compared_in_constant_time_by_construction() -> None:
     assert len(partners._NOBODY) == 2, "as many comparisons as a partner can have live secrets"
 
 
+async def test_a_key_that_opens_nothing_is_looked_up_with_the_same_work(database_url: str) -> None:
+    """Nothing of the statement is done for a live key alone: its time would tell that there is one."""
+
+    def work(node: dict[str, Any]) -> list[tuple[object, ...]]:
+        own = (node["Node Type"], node.get("Subplan Name"), node.get("Relation Name"), node["Actual Loops"])
+        return [own, *(each for child in node.get("Plans", ()) for each in work(child))]
+
+    async with open_door(database_url) as door:
+        revoked = await door.for_another(("acme", "sales"))
+        async with everywhere(door.pool) as lent:
+            await partners.revoke_partner(lent, revoked.partner.partner_id)
+            explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {partners._FIND_LOGIN}"
+            keys = (door.partner.api_key, revoked.partner.api_key, OTHER_KEY, "")
+            plans = [work((await lent.fetchval(explain, key))[0]["Plan"]) for key in keys]
+            found = [await partners.find_login(lent, key) for key in keys]
+    assert "partner_secrets" in {relation for _, _, relation, loops in plans[0] if loops}
+    assert plans == [plans[0]] * len(keys)
+    assert [login is not None for login in found] == [True, False, False, False]
+
+
 @pytest.fixture
 def _logging_restored() -> Iterator[None]:
     root = logging.getLogger()
@@ -143,11 +164,11 @@ def _logging_restored() -> Iterator[None]:
 
 async def dump(pool: Pool) -> str:
     """Every row of every table of the database, as text; bytes both as they are and as hexadecimal digits."""
-    async with pool.acquire() as lent:
+    async with everywhere(pool) as lent:
         names = [row["tablename"] for row in await lent.fetch("SELECT * FROM pg_tables WHERE schemaname = 'public'")]
         assert {"partners", "login_audit", "calls", "pgqueuer"} <= set(names)
-        rows = [row for name in names for row in await lent.fetch(f"SELECT * FROM {name}")]
-    values = [value for row in rows for value in row.values()]
+        found = [row for name in names for row in await lent.fetch(f"SELECT * FROM {name}")]
+    values = [value for row in found for value in row.values()]
     binary = [value for value in values if isinstance(value, bytes)]
     return "\n".join([*map(str, values), *(value.hex() for value in binary), *(str(value) for value in binary)])
 

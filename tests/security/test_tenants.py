@@ -1,7 +1,7 @@
 """Tenants never meet: whatever belongs to another is answered as what does not exist, to the byte, on every route."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -11,21 +11,45 @@ import pytest
 import pytest_asyncio
 from fastapi.routing import APIRoute
 
-from callwright.db import connection
+from callwright import callbacks
+from callwright.api.examples import RUBRIC
+from callwright.dashboards.console.door import ConsoleRoute
+from callwright.db import everywhere
 from partner_api import Door, a_batch, a_record, open_door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 VARIES = {"x-request-id", "ratelimit", "ratelimit-policy"}
 
-BODIES = {"/api/v1/partner/ingest/disposition-status": lambda identifier: {"customer_id": identifier}}
+BODIES: dict[str, Callable[[str], object]] = {
+    "/api/v1/partner/ingest/disposition-status": lambda identifier: {"customer_id": identifier},
+    "/api/v1/partner/callbacks/resend": lambda identifier: {"callback_ids": [identifier]},
+}
 """How a route takes an identifier in its body."""
+
+QUERIES: dict[str, tuple[str, dict[str, str]]] = {
+    "/api/v1/partner/callbacks": ("call_id", {}),
+    "/api/v1/partner/calls": ("customer_id", {}),
+    "/api/v1/partner/reports/agents": ("agent_id", {"since": "2023-01-01T00:00:00Z"}),
+}
+"""How a list takes an identifier; of another's and of an unknown one it is empty."""
 
 BRINGS_IN = {"/api/v1/partner/ingest/batch-call"}
 """Routes whose body names what is the caller's own: they have tests of their own below."""
 
-OPEN = {"/openapi.json", "/docs", "/docs/docs.css", "/healthz", "/readyz"}
+OF_THE_CALLER = {"/api/v1/partner/rubric", "/api/v1/partner/dashboard/auth/token"}
+"""Routes that take no identifier at all: what they tell and change is the caller's own, as tests below show."""
+
+OPEN = {"/openapi.json", "/docs", "/docs/docs.css", "/healthz", "/readyz", "/assets/{name}"}
 """Routes that tell everybody the same."""
+
+PAGES = {
+    "/view-insights",
+    *(f"/call-{part}/{{call_id:path}}" for part in ("details", "state", "conversations", "recording", "waveform")),
+    "/call-corrections/{call_id:path}",
+    *(f"/view-insights/{part}" for part in ("agents", "contacts", "calls", "changes")),
+}
+"""Routes that a token opens, and no key: `test_dashboards.py` has theirs, and `test_console.py` the operator's."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +62,25 @@ class Estate:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def estate(shared_database_url: str) -> AsyncIterator[Estate]:
-    async with open_door(shared_database_url) as opened:
+async def estate(module_database_url: str) -> AsyncIterator[Estate]:
+    async with open_door(module_database_url) as opened:
         owner = await opened.for_another(("acme", "sales"), ("acme", "support"), ("other", "sales"))
         records = [a_record("secret/call", agent__id="secret-agent", customer__id="secret-customer")]
         accepted = (await owner.post(a_batch(*records))).json()["data"]
-        async with connection(owner.pool) as lent:
-            subtenant = await lent.fetchval(
+        async with everywhere(owner.pool) as lent:
+            subtenant: int = await lent.fetchval(
                 "SELECT subtenant_no FROM calls WHERE partner_id = $1", owner.partner.partner_id
             )
+            whose = (owner.partner.partner_id, subtenant, "secret/call", "secret-agent", "secret-customer", None)
+            await callbacks.prepare(lent, callbacks.Told(*whose, url="https://partner.example.com/secret"), b"{}")
+            callback_id = await callbacks.newest(lent, owner.partner.partner_id, "secret/call")
+            assert callback_id is not None
         ids = {
             "call": "secret/call",
             "agent": "secret-agent",
             "customer": "secret-customer",
             "batch": accepted["batch_id"],
+            "callback": callback_id,
             "partner number": str(owner.partner.partner_id),
             "partner key": owner.partner.api_key,
             "subtenant number": str(subtenant),
@@ -67,7 +96,11 @@ async def estate(shared_database_url: str) -> AsyncIterator[Estate]:
 
 def routes(door: Door) -> list[tuple[str, APIRoute]]:
     """Every method and route of the application."""
-    found = [route for route in door.app.routes if getattr(route, "path", None) not in OPEN]
+    found = [
+        route
+        for route in door.app.routes
+        if getattr(route, "path", None) not in OPEN | PAGES and not isinstance(route, ConsoleRoute)
+    ]
     assert all(isinstance(route, APIRoute) for route in found), "every route is walked or listed as open"
     return [(method, route) for route in found if isinstance(route, APIRoute) for method in sorted(route.methods or ())]
 
@@ -86,9 +119,13 @@ async def ask(door: Door, changes: dict[str, str], method: str, route: APIRoute,
     for name in route.param_convertors:
         path = path.replace(f"{{{name}}}", "".join(f"%{byte:02X}" for byte in identifier.encode()))
     body = BODIES.get(route.path)
-    assert body or route.param_convertors, f"{method} {route.path} is new: say in BODIES how it takes an identifier"
+    name, others = QUERIES.get(route.path, ("", {}))
+    params = {**others, name: identifier} if name else None
+    assert body or params or route.param_convertors, (
+        f"{method} {route.path} is new: say in BODIES how it takes an identifier"
+    )
     content = json.dumps(body(identifier)) if body else None
-    return await door.client.request(method, path, content=content, headers=door.headers(**changes))
+    return await door.client.request(method, path, params=params, content=content, headers=door.headers(**changes))
 
 
 def told(answer: httpx.Response) -> tuple[object, ...]:
@@ -98,24 +135,25 @@ def told(answer: httpx.Response) -> tuple[object, ...]:
 
 async def everything(door: Door) -> list[str]:
     """Every row of every table that partners write to, as text."""
-    async with connection(door.pool) as lent:
-        tables = ("calls", "customers", "agents", "dispositions", "batches", "callbacks")
+    async with everywhere(door.pool) as lent:
+        tables = (*("calls", "customers", "agents", "dispositions", "batches", "callbacks", "ended_calls", "rubrics"),)
         return [str(row) for table in tables for row in await lent.fetch(f"SELECT * FROM {table} ORDER BY 1, 2, 3")]
 
 
 async def test_what_is_anothers_is_answered_as_what_is_unknown(estate: Estate) -> None:
     before, cases = await everything(estate.owner), 0
     for method, route in routes(estate.owner):
-        if route.path in BRINGS_IN:
+        if route.path in BRINGS_IN | OF_THE_CALLER:
             continue
         for who, (door, changes) in estate.strangers.items():
             for what, identifier in estate.ids.items():
                 theirs = await ask(door, changes, method, route, identifier)
                 unknown = await ask(door, changes, method, route, unlike(identifier))
                 assert told(theirs) == told(unknown), f"{who} learns of the {what} by {method} {route.path}"
-                assert theirs.status_code == 404
+                assert theirs.status_code == (200 if route.path in QUERIES else 404)
+                assert estate.ids["callback"] not in theirs.text
                 cases += 1
-    assert cases >= 4 * 3 * 7
+    assert cases >= 7 * 3 * 8
     assert await everything(estate.owner) == before
 
 
@@ -124,11 +162,11 @@ async def test_the_owner_is_answered(estate: Estate) -> None:
     answered = {
         route.path
         for method, route in routes(estate.owner)
-        if route.path not in BRINGS_IN
+        if route.path not in BRINGS_IN | OF_THE_CALLER
         for identifier in estate.ids.values()
         if (await ask(estate.owner, {}, method, route, identifier)).status_code == 200
     }
-    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN
+    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN - OF_THE_CALLER
 
 
 @pytest.mark.parametrize("headers", [{"tenant_id": "other"}, {"sub_tenant_id": "support"}])
@@ -166,3 +204,22 @@ async def test_the_same_call_in_another_tenant_of_the_partner_changes_nothing(es
         assert batch == [{"id": "secret/call", "status": "duplicate", "state": None, "callback_status": None}]
         assert (await door.get("customers/secret-customer", **changes)).status_code == 404
     assert [row for row in await everything(estate.owner) if "batch_id" not in row or row in before] == before
+
+
+async def test_a_rubric_is_read_and_changed_by_its_owner_alone(estate: Estate) -> None:
+    mine = {**RUBRIC["rubric"], "name": "secret-campaign"}
+    assert (await estate.owner.send("PUT", "rubric", mine)).json()["data"] == {"version": 1, "changed": True}
+    owned = (await estate.owner.get("rubric")).content
+    assert b"secret-campaign" in owned
+    before = await everything(estate.owner)
+    for who, (door, changes) in estate.strangers.items():
+        default = (await door.get("rubric", **changes)).json()["data"]
+        assert (default["version"], default["rubric"]["name"]) == (0, "inside-sales"), who
+        theirs, unknown = [await door.get(f"rubric?version={n}", **changes) for n in (1, 2)]
+        assert told(theirs) == told(unknown), who
+        assert theirs.status_code == 404
+    for who, (door, changes) in estate.strangers.items():
+        applied = await door.send("PUT", "rubric", {**mine, "name": "theirs"}, **changes)
+        assert applied.json()["data"] == {"version": 1, "changed": True}, f"{who} counts versions of its own"
+    assert (await estate.owner.get("rubric")).content == owned
+    assert set(before) <= set(await everything(estate.owner))

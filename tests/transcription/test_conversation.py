@@ -1,7 +1,7 @@
 """From a decoded recording to a transcript, with an engine whose every word is known."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from callwright.errors import StepFailed
-from callwright.transcription import Span, Transcript, Turn
+from callwright.transcription import Dropped, Span, Transcript, Turn
 from callwright.transcription.conversation import PartnerTurn, coverage, from_partner, transcribe
 from callwright.transcription.engine import Heard, Segment
 from callwright.transcription.vad import Floats
@@ -27,13 +27,13 @@ class Clock:
     model: str | None = "half-seconds"
     draft: bool = False
     said: str | None = None
-    given: list[tuple[float, str | None]] = field(default_factory=list)
+    given: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
 
-    def transcribe(self, samples: Floats, language: str | None) -> Heard:
+    def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
         assert samples.dtype == np.float32
         assert np.abs(samples).max() <= 1
         seconds = len(samples) / RATE
-        self.given.append((seconds, language))
+        self.given.append((seconds, languages))
         steps = np.arange(0, seconds - 0.25, 0.5)
         return Heard([Segment(float(at), float(at) + 0.45, f"w{at:g}", 0.8) for at in steps], self.said)
 
@@ -42,7 +42,7 @@ class Clock:
 class Liar(Clock):
     """An engine that says what it should not."""
 
-    def transcribe(self, samples: Floats, language: str | None) -> Heard:
+    def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
         wrong = [math.nan, -math.inf, -1e300, 1e300, 5.0, -0.0]
         return Heard([Segment(a, b, "a\x00b\ud800 \x1b", a) for a in wrong for b in wrong])
 
@@ -65,7 +65,7 @@ def in_order(transcript: Transcript) -> bool:
 @pytest.mark.parametrize("joins", [False, True])
 def test_a_stereo_call_becomes_turns_of_two_speakers(call: dict[str, object], joins: bool) -> None:
     engine = Clock(joins=joins)
-    transcript = transcribe(**call, engine=engine, agent_channel=0, language="en")  # type: ignore[arg-type]
+    transcript = transcribe(**call, engine=engine, agent_channel=0, languages=("en",))  # type: ignore[arg-type]
     assert (transcript.engine, transcript.model, transcript.quality) == ("clock", "half-seconds", "final")
     assert (transcript.speakers, transcript.language, transcript.seconds) == ("channels", "en", CALL_SECONDS)
     assert in_order(transcript)
@@ -98,13 +98,57 @@ def test_no_piece_is_longer_than_an_engine_hears(tmp_path: Path, joins: bool) ->
         assert len(engine.given) < 3 < len(transcript.speech)
 
 
-def test_the_longest_piece_decides_the_language(call: dict[str, object]) -> None:
+def test_the_longest_pieces_vote_on_the_language_until_it_is_decided(call: dict[str, object]) -> None:
     engine = Clock(said="fr")
     transcript = transcribe(**call, engine=engine)  # type: ignore[arg-type]
     lengths = [seconds for seconds, _ in engine.given]
-    assert lengths[0] == max(lengths)
-    assert [language for _, language in engine.given] == [None] + ["fr"] * (len(lengths) - 1)
+    asked = [languages for _, languages in engine.given]
+    voted = asked.count(())
+    assert lengths[:voted] == sorted(lengths, reverse=True)[:voted]
+    assert 1 < voted < len(asked)
+    assert asked[voted:] == [("fr",)] * (len(asked) - voted)
     assert transcript.language == "fr"
+
+
+def test_a_piece_that_was_heard_in_another_language_is_heard_again(call: dict[str, object]) -> None:
+    class Wavering(Clock):
+        def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
+            self.said = languages[0] if len(languages) == 1 else ("ur" if not self.given else "hi")
+            return super().transcribe(samples, languages)
+
+    engine = Wavering()
+    transcript = transcribe(**call, engine=engine, languages=("en", "hi-IN"))  # type: ignore[arg-type]
+    assert transcript.language == "hi-IN", "as the list has it, and nothing outside of it"
+    longest = max(seconds for seconds, _ in engine.given)
+    assert [languages for seconds, languages in engine.given if seconds == longest] == [("en", "hi-IN"), ("hi-IN",)]
+
+
+@dataclass
+class Looping(Clock):
+    """An engine that loses the thread after two seconds, and goes on talking after the end of what it was given."""
+
+    def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
+        heard = super().transcribe(samples, languages)
+        seconds = len(samples) / RATE
+        looped = [replace(word, text="thank you") if word.start >= 2 else word for word in heard.segments]
+        after = [Segment(seconds + 1, seconds + 2, "Thanks for watching!"), Segment(29, 30, "Bye!")]
+        return Heard([*looped, *after], "en")
+
+
+def test_what_an_engine_makes_up_is_dropped_and_counted_and_covers_nothing(tmp_path: Path) -> None:
+    recording = written(tmp_path, shared("jfk.wav"))
+    honest = transcribe(**recording, engine=Clock(joins=True))
+    transcript = transcribe(**recording, engine=Looping(joins=True))
+    assert honest.dropped == Dropped(0, 0)
+    said = " ".join(turn.text for turn in transcript.turns)
+    assert said.count("thank you") == 1
+    assert transcript.dropped is not None
+    assert transcript.dropped.loops == 2 * sum(len(turn.text.split()) for turn in honest.turns) - 8 - 2
+    assert transcript.dropped.over_silence == 4
+    assert honest.coverage is not None
+    assert transcript.coverage is not None
+    assert honest.coverage > 0.85
+    assert transcript.coverage < 0.4
 
 
 def test_a_draft_engine_makes_a_draft(tmp_path: Path) -> None:
@@ -123,7 +167,7 @@ def test_a_lying_engine_is_cleaned(tmp_path: Path, joins: bool) -> None:
 
 def test_an_engine_that_hears_nothing_leaves_speech_without_words(tmp_path: Path) -> None:
     class Deaf(Clock):
-        def transcribe(self, samples: Floats, language: str | None) -> Heard:
+        def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
             return Heard(())
 
     transcript = transcribe(**written(tmp_path, shared("jfk.wav")), engine=Deaf())

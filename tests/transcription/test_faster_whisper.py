@@ -46,7 +46,7 @@ def test_a_folder_is_a_model(model: Path) -> None:
 
 def test_words_have_times_and_confidence(model: Path) -> None:
     engine = load_engine(f"faster-whisper:{model}")
-    heard = engine.transcribe(shared("jfk.wav")[0].astype(np.float32) / 32_768, "en-US")
+    heard = engine.transcribe(shared("jfk.wav")[0].astype(np.float32) / 32_768, ("en-US",))
     assert heard.language == "en"
     assert heard.segments
     assert all(0 <= word.start <= word.end <= 30 for word in heard.segments)
@@ -67,7 +67,7 @@ def test_a_call_goes_through_in_a_process_of_its_own(model: Path, tmp_path: Path
 
 def test_a_language_the_model_does_not_know_is_refused(model: Path) -> None:
     with pytest.raises(StepFailed) as failure:
-        load_engine(f"faster-whisper:{model}").transcribe(np.zeros(RATE, np.float32), "fr")
+        load_engine(f"faster-whisper:{model}").transcribe(np.zeros(RATE, np.float32), ("fr",))
     assert (failure.value.code, failure.value.retry) == ("transcription_failed", False)
 
 
@@ -179,3 +179,15 @@ def hub(model: Path) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_of_several_languages_the_likeliest_that_the_model_knows_is_chosen(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = load_engine(f"faster-whisper:{model}")
+    assert isinstance(engine, faster_whisper.FasterWhisper)
+    speech = shared("jfk.wav")[0].astype(np.float32) / 32_768
+    assert engine.transcribe(speech, ("hi-IN", "en-IN")).language == "en", "this model knows no Hindi"
+    chances = [("ur", 0.5), ("hi", 0.3), ("en", 0.2)]
+    monkeypatch.setattr(engine._whisper, "detect_language", lambda samples: ("ur", 0.5, chances))
+    assert engine._likeliest(speech, ["en", "hi"]) == "hi", "and Urdu is not expected"

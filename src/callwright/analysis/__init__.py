@@ -1,6 +1,7 @@
 """Analysis: what a call means for the sale, each statement with the turns it rests on; plain values in and out."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 Intent = Literal["INTERESTED", "NOT_INTERESTED", "NEUTRAL", "NOT_QUALIFIED", "NOT_AVAILABLE"]
@@ -47,6 +48,7 @@ class Conversation:
         draft: True where the words must not be relied on.
         language: BCP 47 tag, where known.
         one_voice: True where a mono recording gave no second voice, so that nobody knows who says what.
+        started_at: When the call began, which dates in it are counted from; None where it is not known.
     """
 
     turns: tuple[Line, ...]
@@ -55,11 +57,15 @@ class Conversation:
     draft: bool = False
     language: str | None = None
     one_voice: bool = False
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The conversation by its voice activity; seconds and shares, None where there is nothing to measure.
+    """The conversation in figures; seconds and shares, None where there is nothing to measure or it was not assessed.
+
+    All are measured from the voice activity but for rates and questions, which are None where the words are a draft.
+    What has a default came later: an older analysis has None there.
 
     Attributes:
         agent_talk_seconds: Time in which the agent speaks.
@@ -70,6 +76,14 @@ class Metrics:
         customer_interruptions: The other way round.
         silence_seconds: Time in which nobody speaks.
         response_latency_seconds: Median gap before the agent answers the customer.
+        customer_longest_monologue_seconds: The longest stretch in which the customer holds the floor.
+        customer_response_latency_seconds: Median gap before the customer answers the agent.
+        silences: Stretches of at least 3 s between the first and the last word in which nobody speaks.
+        longest_silence_seconds: The longest of them.
+        agent_words_per_minute: The agent's words by the agent's own talk time in turns.
+        customer_words_per_minute: Likewise.
+        agent_questions: Sentences of the agent's that ask.
+        customer_questions: Likewise.
     """
 
     agent_talk_seconds: float
@@ -80,6 +94,14 @@ class Metrics:
     customer_interruptions: int
     silence_seconds: float
     response_latency_seconds: float | None
+    customer_longest_monologue_seconds: float | None = None
+    customer_response_latency_seconds: float | None = None
+    silences: int | None = None
+    longest_silence_seconds: float | None = None
+    agent_words_per_minute: float | None = None
+    customer_words_per_minute: float | None = None
+    agent_questions: int | None = None
+    customer_questions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +119,42 @@ class Statement:
 
     text: str
     turns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that is to be done after the call.
+
+    Attributes:
+        text: What, as a sentence that tells the agent or the customer what to do.
+        owner: Who is to do it.
+        due: When, in the words of the call, as `Tuesday at three`; None where nothing was said.
+        turns: The turns that it rests on.
+        due_date: The same as a day, ISO 8601, where the words and the time of the call allow it.
+    """
+
+    text: str
+    owner: Speaker
+    due: str | None
+    turns: tuple[int, ...]
+    due_date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an analysis by a language model took.
+
+    Attributes:
+        requests: Requests to its server.
+        input_tokens: As the server counts; None where it does not say.
+        output_tokens: Likewise.
+        seconds: From the first request to the last answer.
+    """
+
+    requests: int
+    input_tokens: int | None
+    output_tokens: int | None
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +219,12 @@ class Analysis:
         qualification: Only topics that came up.
         quality: One entry per parameter of the scorecard.
         quality_score: 0 to 100 over all parameters that apply; None where none was assessed.
-        metrics: The conversation by its voice activity.
+        metrics: The conversation in figures.
         notes: Sentences on what was left out and why (a draft transcript, a fallback, a partial recording).
+        talking_points: What to come back to in the next conversation.
+        suggested_actions: What is to be done next, as agreed in the call.
+        rubric: Name and version of the rubric, as `inside-sales/0`; None in analyses made before there were any.
+        usage: What the language model took; None where none was asked.
     """
 
     engine: str
@@ -180,3 +242,7 @@ class Analysis:
     quality_score: int | None
     metrics: Metrics
     notes: tuple[str, ...] = ()
+    talking_points: tuple[Statement, ...] = ()
+    suggested_actions: tuple[Action, ...] = ()
+    rubric: str | None = None
+    usage: Usage | None = None

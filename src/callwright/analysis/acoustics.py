@@ -1,15 +1,13 @@
 """What voice activity alone shows: the acoustic quality parameters, and all that may be said of a draft transcript."""
 
-from dataclasses import replace
-
 from callwright.analysis import Analysis, Bant, Conversation, Metrics, QualityScore
-from callwright.analysis.metrics import interruptions, measure
+from callwright.analysis.metrics import interruptions, measure, of_one_voice
+from callwright.analysis.rubric import Rubric
 from callwright.analysis.score import Judged
 from callwright.analysis.scorecard import (
     DRAFT_REASON,
     ONE_VOICE_REASON,
     Parameter,
-    Scorecard,
     not_assessed,
     points,
     quality_score,
@@ -28,7 +26,7 @@ _INTERRUPTIONS_NONE = 6.0  # interruptions by the agent in ten minutes of the cu
 
 
 def draft_analysis(
-    conversation: Conversation, scorecard: Scorecard, *, engine: str, version: str, model: str | None = None
+    conversation: Conversation, rubric: Rubric, *, engine: str, version: str, model: str | None = None
 ) -> Analysis:
     """The analysis where the words prove nothing: a draft, or one voice on a mono recording.
 
@@ -43,7 +41,7 @@ def draft_analysis(
     quality = tuple(
         (None if one_voice else acoustic_quality(conversation, metrics, parameter))
         or not_assessed(parameter, ONE_VOICE_REASON if one_voice else DRAFT_REASON)
-        for parameter in scorecard.parameters
+        for parameter in rubric.parameters
     )
     return Analysis(
         engine=engine,
@@ -59,8 +57,9 @@ def draft_analysis(
         qualification=(),
         quality=quality,
         quality_score=quality_score(quality),
-        metrics=replace(metrics, talk_ratio=None) if one_voice else metrics,
+        metrics=of_one_voice(metrics) if one_voice else metrics,
         notes=(_ONE_VOICE_NOTE if one_voice else _DRAFT_NOTE,),
+        rubric=rubric.label,
     )
 
 
@@ -110,3 +109,6 @@ def _responsiveness(_: Conversation, metrics: Metrics, parameter: Parameter) -> 
 
 
 _JUDGES = {"talk_balance": _talk_balance, "listening": _listening, "responsiveness": _responsiveness}
+
+ACOUSTIC_RULES: tuple[str, ...] = tuple(_JUDGES)
+"""The ids of the rules that judge by voice activity, in every engine."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from callwright.analysis import Analysis, Conversation
-from callwright.analysis.scorecard import Scorecard
+from callwright.analysis.rubric import Rubric
 from callwright.errors import SetupError
 
 
@@ -19,8 +19,8 @@ class Analyser(Protocol):
     def version(self) -> str:
         """The version of its rules or of its prompt."""
 
-    async def analyse(self, conversation: Conversation, scorecard: Scorecard) -> Analysis:
-        """Judge a conversation by a scorecard.
+    async def analyse(self, conversation: Conversation, rubric: Rubric) -> Analysis:
+        """Judge a conversation by a rubric.
 
         Raises:
             StepFailed: `analysis_failed`, with `retry`, where something outside was away.

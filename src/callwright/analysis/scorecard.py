@@ -19,7 +19,8 @@ class Parameter:
         description: What is expected of the agent; the language model reads it too.
         maximum: The most that can be reached, at least 1.
         rule: Id of the rule that judges it in the `rules` engine; those of
-            `acoustics` judge in every engine.
+            `acoustics` judge in every engine; `described` leaves it to a language model.
+        phrases: What the rules `says` and `never_says` listen for in the agent's words: plain words, no patterns.
         fatal: Marks a critical parameter. A fatal parameter at 0 is shown as such (`is_fatal`, status
             `Needs Improvement`); it changes no other score, since the contract names no such rule.
     """
@@ -28,61 +29,12 @@ class Parameter:
     description: str
     maximum: int
     rule: str
+    phrases: tuple[str, ...] = ()
     fatal: bool = False
 
     def __post_init__(self) -> None:
         if self.maximum < 1:
             raise ValueError(f"{self.name}: the maximum must be at least 1")
-
-
-@dataclass(frozen=True, slots=True)
-class Scorecard:
-    """The parameters of a subtenant, in the order in which they are reported."""
-
-    parameters: tuple[Parameter, ...]
-
-
-INSIDE_SALES = Scorecard(
-    (
-        Parameter(
-            "Setting Context",
-            "Introduces self and company, says why the call is made, and asks whether the time is right.",
-            10,
-            "setting_context",
-        ),
-        Parameter(
-            "Need Discovery",
-            "Asks open questions about the customer's situation, problems and needs before pitching.",
-            10,
-            "need_discovery",
-        ),
-        Parameter(
-            "Product Pitch",
-            "Says what the product does, what the customer gains by it, and ties it to a need the customer named.",
-            10,
-            "product_pitch",
-        ),
-        Parameter(
-            "Objection Handling",
-            "Acknowledges each objection and answers it in substance.",
-            10,
-            "objection_handling",
-        ),
-        Parameter(
-            "Next Steps",
-            "Agrees on a next step with a time, and has the customer confirm it.",
-            10,
-            "next_steps",
-        ),
-        Parameter("Talk Balance", "Leaves the customer room to speak.", 10, "talk_balance"),
-        Parameter("Listening", "Lets the customer finish.", 5, "listening"),
-        Parameter("Responsiveness", "Answers without long gaps.", 5, "responsiveness"),
-        Parameter(
-            "Courtesy", "Stays polite: no insults, no pressure; says please or thanks.", 5, "courtesy", fatal=True
-        ),
-    )
-)
-"""The default scorecard, for inside sales."""
 
 
 def status(inference_score: int | None, parameter_score: int) -> QualityStatus:

@@ -5,7 +5,6 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Annotated, Generic, TypeVar
 
@@ -13,9 +12,9 @@ import structlog
 from fastapi import Depends, Request
 
 from callwright import audit, db, partners
-from callwright.api.limits import Limiter
 from callwright.db import Pool, Scope
 from callwright.errors import BadRequest, Forbidden, RateLimited, Unauthorized
+from callwright.limits import FAILED_LOGINS, Limiter, counted_for
 from callwright.partners import Partner
 
 FRESH_SECONDS = 0.5
@@ -23,9 +22,6 @@ FRESH_SECONDS = 0.5
 
 KNOWN_SECONDS = 300.0
 """How long credentials that were right are tried again although their address is shut for failed logins."""
-
-FAILED_LOGINS = 60
-"""Wrong credentials that an address may send in a minute."""
 
 MOST_REMEMBERED = 10_000
 
@@ -65,10 +61,12 @@ class Recent(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A partner that was let in, and whose data it may touch."""
+    """A partner that was let in, and whose data it may touch: by our numbers, and as the partner calls it."""
 
     partner: Partner
     scope: Scope
+    tenant_id: str
+    subtenant_id: str
 
 
 class Gate:
@@ -110,7 +108,7 @@ class Gate:
             await self._count(request, partner, take=False)
             raise BadRequest("Tenant ID is required" if tenant_id is None else "Subtenant ID is required")
         await self._count(request, partner, take=True)
-        return Caller(partner, await self._scope(partner, tenant_id, subtenant_id))
+        return Caller(partner, await self._scope(partner, tenant_id, subtenant_id), tenant_id, subtenant_id)
 
     async def _login(self, request: Request, api_key: str, api_secret: str) -> Partner:
         """Check credentials; wrong ones of every kind take the same path through here.
@@ -123,7 +121,7 @@ class Gate:
         bucket = f"login:{_address(request)}"
         if not self._logins.get(pair, within=KNOWN_SECONDS):
             await self._refuse_shut(request, api_key, await self._limiter.look(bucket, FAILED_LOGINS))
-        async with db.connection(self._pool) as connection:
+        async with db.everywhere(self._pool) as connection:
             login = await partners.find_login(connection, api_key)
         try:
             partner = partners.verify(login, api_secret)
@@ -152,8 +150,12 @@ class Gate:
                 return
             self._noted.put((once_for, address), value=True)
         request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
-        async with db.connection(self._pool) as connection:
-            await audit.record(connection, outcome, api_key, address=address, request_id=request_id)
+        try:
+            async with db.everywhere(self._pool) as connection:
+                await audit.record(connection, outcome, api_key, address=address, request_id=request_id)
+        except BaseException:
+            self._noted.drop((once_for, address))  # it is not written down
+            raise
 
     async def _count(self, request: Request, partner: Partner, *, take: bool) -> None:
         most = partner.rate_limit or self._rate_limit
@@ -169,7 +171,7 @@ class Gate:
         if scope is None:
             if WRONG in (tenant_id, subtenant_id):
                 raise Forbidden
-            async with db.connection(self._pool) as connection:
+            async with db.transaction(self._pool, partner.partner_id) as connection:
                 scope = await partners.scope_of(connection, partner, tenant_id, subtenant_id)
             self._scopes.put(key, scope)
         return scope
@@ -195,14 +197,7 @@ def _sent(request: Request, name: str) -> str | None:
 
 
 def _address(request: Request) -> str:
-    """Who failed logins are counted for: the client's IPv4 address, or its IPv6 network, which is one customer's."""
-    if request.client is None:
-        return "local"
-    try:
-        address = ip_address(request.client.host)
-    except ValueError:
-        return "local"
-    return str(ip_network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
+    return counted_for(request.client.host if request.client else None)
 
 
 async def admit(request: Request) -> Caller:

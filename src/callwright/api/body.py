@@ -4,7 +4,6 @@ import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator
-from email.message import Message
 from typing import Any, TypeVar
 
 import orjson
@@ -34,33 +33,46 @@ async def read_body(request: Request, adapter: TypeAdapter[Body]) -> Body:
     """Read, parse and check a JSON body.
 
     Raises:
-        UnsupportedMediaType: Not JSON, or an encoding that is not known; told before the body is read.
-        TooLarge: More than `MAX_BYTES`.
-        BadRequest: Not well-formed, or not all there in time.
         ValidationFailed: Its contents are at fault.
+        ApiError: As `read_json`.
     """
-    _check_media_type(request)
-    encoding = _content_encoding(request)
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            raw = await _collect(request.stream() if encoding is None else _inflated(request, encoding))
-    except TimeoutError:
-        raise BadRequest(f"Request body was not received within {BODY_SECONDS:.0f} seconds") from None
-    value = parse_json(raw)
+    value = await read_json(request)
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         raise ValidationFailed(faults_of(adapter, value, error)) from None
 
 
+async def read_json(request: Request, *, most: int = MAX_BYTES) -> object:
+    """Read and parse a JSON body.
+
+    Args:
+        request: Its body is not read yet.
+        most: Bytes that it may have, up to `MAX_BYTES`.
+
+    Raises:
+        UnsupportedMediaType: Not JSON, or an encoding that is not known; told before the body is read.
+        TooLarge: More than `most`.
+        BadRequest: Not well-formed, or not all there in time.
+    """
+    _check_media_type(request)
+    encoding = _content_encoding(request)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await _collect(request.stream() if encoding is None else _inflated(request, encoding), most)
+    except TimeoutError:
+        raise BadRequest(f"Request body was not received within {BODY_SECONDS:.0f} seconds") from None
+    return parse_json(raw)
+
+
 def _check_media_type(request: Request) -> None:
     sent = request.headers.getlist("content-type")
     if not sent:
         return  # a body without a name for itself is taken for what this door understands
-    message = Message()
-    message["content-type"] = sent[0]
-    charset = message.get_content_charset("utf-8")
-    if len(sent) > 1 or sent[0].split(";")[0].strip().lower() != "application/json" or charset not in ("utf-8", "utf8"):
+    kind, *parameters = (part.strip(" \t").lower() for part in sent[0].split(";"))
+    named = (parameter.partition("=") for parameter in parameters)
+    charsets = {value.strip(' \t"') for name, _, value in named if name.rstrip(" \t").partition("*")[0] == "charset"}
+    if len(sent) > 1 or kind != "application/json" or not charsets <= {"utf-8", "utf8"}:
         raise UnsupportedMediaType
 
 
@@ -73,12 +85,14 @@ def _content_encoding(request: Request) -> str | None:
     return encoding
 
 
-async def _collect(chunks: AsyncIterator[bytes]) -> bytes:
+async def _collect(chunks: AsyncIterator[bytes], most: int) -> bytes:
     body = bytearray()
     async for chunk in chunks:
         body += chunk
         if len(body) > MAX_BYTES:
             raise TooLarge
+        if len(body) > most:
+            raise TooLarge(f"Request body is larger than {most // 1024} kB")
     return bytes(body)
 
 
@@ -119,7 +133,7 @@ def parse_json(raw: bytes) -> object:
         raise BadRequest from None
     # A name that was dropped took its colon with it; a colon can only appear anew from its escape.
     dropped = raw.count(b":") != again.count(b":") or _ESCAPED_COLON in raw
-    if dropped or _LONG_NUMBER in raw.translate(_NUMBER_SHAPES):
+    if dropped or _LONG_NUMBER in b"-" + raw.translate(_NUMBER_SHAPES):
         return _parse_exactly(raw)
     return value
 

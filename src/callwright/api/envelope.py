@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterable
 from math import ceil
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -102,7 +103,7 @@ class EnvelopeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with structlog.contextvars.bound_contextvars(request_id=_request_id(scope)):
+        with structlog.contextvars.bound_contextvars(request_id=request_id_of(scope["headers"])):
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -141,8 +142,13 @@ class EnvelopeMiddleware:
             _write_log_line(scope, status, time.perf_counter() - began)
 
 
-def _request_id(scope: "Scope") -> str:
-    sent = [value for name, value in scope["headers"] if name == b"x-request-id"]
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The client's own id of a request where it sent one well-formed one, else a new one.
+
+    Args:
+        headers: Names in lower case, and values.
+    """
+    sent = [value for name, value in headers if name == b"x-request-id"]
     own = sent[0].decode("latin-1") if len(sent) == 1 else ""
     return own if _REQUEST_ID.fullmatch(own) else uuid4().hex
 

@@ -114,6 +114,7 @@ CALL: dict[str, Any] = {
         "quality": "final",
         "speakers": "channels",
         "coverage": 0.97,
+        "dropped": {"loops": 0, "over_silence": 3},
         "turns": [
             {
                 "id": 0,
@@ -127,12 +128,30 @@ CALL: dict[str, Any] = {
     },
     "analysis": {
         **ANALYSIS,
+        "talking_points": [{"text": "They compare with two other vendors.", "turns": [15]}],
+        "suggested_actions": [
+            {"text": "Send the offer.", "owner": "agent", "due": "by Friday", "due_date": "2023-01-06", "turns": [44]}
+        ],
         "evidence": {
             "intent": [41],
             "summary": [[12, 13]],
             "bant": {"needs": [4], "objection": [15], "concern_categories": [15], "objection_handling": [16]},
             "qualification": [[22]],
             "quality": [[0, 2]],
+        },
+        "spans": {
+            "intent": [310.4, 316.9],
+            "bant": {
+                "needs": [21.7, 29.3],
+                "objection": [96.0, 101.2],
+                "concern_categories": [96.0, 101.2],
+                "objection_handling": [101.9, 118.4],
+            },
+            "summary": [[72.1, 88.6]],
+            "qualification": [[160.3, 164.8]],
+            "quality": [[0.8, 14.2]],
+            "talking_points": [[96.0, 101.2]],
+            "suggested_actions": [[352.6, 358.0]],
         },
         "metrics": {
             "agent_talk_seconds": 803.5,
@@ -143,13 +162,55 @@ CALL: dict[str, Any] = {
             "customer_interruptions": 5,
             "silence_seconds": 278.7,
             "response_latency_seconds": 0.6,
+            "customer_longest_monologue_seconds": 41.7,
+            "customer_response_latency_seconds": 0.8,
+            "silences": 2,
+            "longest_silence_seconds": 11.4,
+            "agent_words_per_minute": 148.2,
+            "customer_words_per_minute": 131.0,
+            "agent_questions": 14,
+            "customer_questions": 6,
         },
         "engine": "rules",
         "version": "1",
         "model": None,
         "draft": False,
         "notes": [],
+        "rubric": "spring-campaign/1",
+        "usage": None,
     },
+    "analysis_history": [
+        {
+            "made_at": "2023-01-01T10:33:40.501220Z",
+            "engine": "rules",
+            "version": "1",
+            "rubric": "inside-sales/0",
+            "intent": "NEUTRAL",
+            "intent_score": 50,
+            "quality_score": 71,
+        }
+    ],
+}
+
+CALLS: dict[str, Any] = {
+    "calls": [
+        {
+            name: value
+            for name, value in CALL.items()
+            if name not in ("metadata", "custom_fields", "recording", "transcript", "analysis")
+        }
+    ],
+    "next_cursor": None,
+}
+
+CALL_QUERY: dict[str, str] = {
+    "since": "2023-01-01T10:00:00Z",
+    "until": "2023-01-01T12:00:00Z",
+    "agent_id": "agent123",
+    "customer_id": "customer123",
+    "status": "completed",
+    "limit": "50",
+    "cursor": "MTY3MjU2OTA2MjEyMDkzNCAwYTFmNmQwZS02YzFjLTRhNWUtOWQ1Mi0zZjFhOGY5ZDdjMTEgMTc",
 }
 
 BATCH: dict[str, Any] = {
@@ -175,3 +236,93 @@ CUSTOMER: dict[str, Any] = {
         }
     ],
 }
+
+CALLBACKS: dict[str, Any] = {
+    "callbacks": [
+        {
+            "callback_id": "msg_7d41f2a09c53b8e61f04aa29",
+            "call_id": "call123",
+            "url": "https://partner.example.com/callback",
+            "state": "undelivered",
+            "created_at": "2023-01-01T10:33:40.501220Z",
+            "next_attempt_at": None,
+            "ended_at": "2023-01-01T10:41:02.339871Z",
+            "attempts": [
+                {
+                    "attempt": 4,
+                    "started_at": "2023-01-01T10:41:01.120934Z",
+                    "http_status": 503,
+                    "error": "The receiver answered 503.",
+                }
+            ],
+        }
+    ],
+    "next_cursor": None,
+}
+
+CALLBACK_QUERY: dict[str, str] = {
+    "state": "undelivered",
+    "since": "2023-01-01T10:00:00Z",
+    "until": "2023-01-01T12:00:00Z",
+    "call_id": "call123",
+    "limit": "50",
+    "cursor": "MTY3MjU2OTIyMDUwMTIyMCBtc2dfN2Q0MWYyYTA5YzUzYjhlNjFmMDRhYTI5",
+}
+
+RESEND_BODY: dict[str, Any] = {"since": "2023-01-01T10:00:00Z", "until": "2023-01-01T12:00:00Z"}
+
+RESENT: dict[str, Any] = {"resent": 128, "more": False}
+
+RESENT_CALL: dict[str, Any] = {
+    "call_id": "call123",
+    "callback_id": "msg_7d41f2a09c53b8e61f04aa29",
+    "callback_status": "pending",
+    "resent": True,
+}
+
+QUERY_FAULTS: list[dict[str, Any]] = [
+    {"field": "since", "message": "since must be a valid ISO 8601 date string in UTC"},
+    {"field": "limit", "message": "limit must be a number from 1 to 100"},
+]
+
+RUBRIC: dict[str, Any] = {
+    "version": 1,
+    "applied_at": "2023-01-01T09:00:00.120934Z",
+    "rubric": {
+        "name": "spring-campaign",
+        "parameters": [
+            {
+                "name": "Setting Context",
+                "description": "Introduces self and company, and asks whether the time is right.",
+                "maximum": 10,
+                "rule": "setting_context",
+                "phrases": [],
+                "fatal": False,
+            },
+            {
+                "name": "Recording Disclosed",
+                "description": "Says that the call is recorded.",
+                "maximum": 5,
+                "rule": "says",
+                "phrases": ["this call is recorded"],
+                "fatal": True,
+            },
+        ],
+        "intents": [{"intent": "INTERESTED", "description": "Asks for the spring offer.", "phrases": []}],
+        "concerns": [{"category": "Pricing", "description": "It costs too much.", "phrases": []}],
+        "topics": [{"label": "Budget", "description": "What they can or will spend.", "asked": [], "said": []}],
+        "languages": ["en", "hi"],
+        "redact_callbacks": False,
+    },
+}
+
+APPLIED: dict[str, Any] = {"version": 1, "changed": True}
+
+RUBRIC_FAULTS: list[dict[str, Any]] = [
+    {"field": "parameters[0].rule", "message": "rule is not known; did you mean setting_context?"},
+    {"field": "paramters", "message": "paramters is not known; did you mean parameters?"},
+]
+
+VERSION_FAULTS: list[dict[str, Any]] = [
+    {"field": "version", "message": "version must be a whole number from 0 to 999999999"}
+]

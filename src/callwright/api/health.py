@@ -20,7 +20,7 @@ async def alive() -> JSONResponse:
 async def ready(request: Request) -> JSONResponse:
     """Say whether the database answers and has every table that this release needs."""
     try:
-        async with db.connection(request.app.state.pool) as connection:
+        async with db.beside(request.app.state.pool) as connection:
             waiting = await pending(connection)
     except Unavailable:
         return _not_ready("the database does not answer")

@@ -1,11 +1,11 @@
 """What a partner sends and is answered: the types that check bodies and that the OpenAPI document is made of."""
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from callwright.analysis import Intent, Metrics, QualityStatus
+from callwright.api.analysis_models import AnalysisData, FormerAnalysisData
 from callwright.api.rules import (
     MAX_METADATA_KEYS,
     CallbackUrl,
@@ -164,6 +164,9 @@ class ValidationRefusal(TypedDict):
     errors: Annotated[list[Fault], Field(description="Every fault, in the order of the body")]
 
 
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
 class EntryData(TypedDict):
     """What became of one call of the batch."""
 
@@ -196,7 +199,7 @@ class BatchData(TypedDict):
     """A batch and how its calls stand now."""
 
     batch_id: str
-    received_at: str
+    received_at: Time
     accepted: int
     duplicates: int
     calls: list[BatchEntryData]
@@ -233,6 +236,13 @@ class TurnData(TypedDict):
     confidence: float | None
 
 
+class DroppedData(TypedDict):
+    """How many words a speech engine made up: said again and again, or put where nobody speaks."""
+
+    loops: int
+    over_silence: int
+
+
 class TranscriptData(TypedDict):
     """The call in words."""
 
@@ -241,101 +251,50 @@ class TranscriptData(TypedDict):
     language: str | None
     quality: Annotated[Quality, Field(description="The words of a `draft` must not be relied on")]
     speakers: SpeakerSource
-    coverage: float | None
+    coverage: Annotated[float | None, Field(description="Share of the speech that the turns cover, 0 to 1")]
+    dropped: Annotated[DroppedData | None, Field(description="Words that are not in the turns; null where not checked")]
     turns: list[TurnData]
 
 
-class ChapterData(TypedDict):
-    """A part of the call."""
-
-    chapter_name: str
-    chapter_summary: str
-
-
-class BantData(TypedDict):
-    """Needs and objections; null where the call did not come to it."""
-
-    needs: str | None
-    objection: str | None
-    concern_categories: str | None
-    objection_handling: str | None
-
-
-class QualificationData(TypedDict):
-    """A topic that came up, and the answer."""
-
-    label: str
-    answer: str
-
-
-class QualityData(TypedDict):
-    """One parameter of the scorecard."""
-
-    parameter_name: str
-    justification: str
-    suggestion: str | None
-    inference_score: int | None
-    parameter_score: int
-    status: QualityStatus
-    is_fatal: bool
-
-
-class AnalysisFields(TypedDict):
-    """What the call means for the sale; null or empty where it was not assessed or not discussed."""
-
-    intent: Intent | None
-    intent_justification: str | None
-    intent_score: Annotated[int | None, Field(ge=0, le=100, description="The customer's propensity to buy")]
-    quality_score: Annotated[int | None, Field(ge=0, le=100, description="Over all parameters that apply")]
-    summary: list[ChapterData] | None
-    bant: BantData | None
-    qualification: list[QualificationData] | None
-    quality: list[QualityData] | None
-
-
-class AnalysisData(AnalysisFields):
-    """The analysis as in the callback, what it rests on, and who judged."""
-
-    evidence: Annotated[dict[str, Any], Field(description="The turns that each field rests on, in the fields' order")]
-    metrics: Metrics
-    engine: str
-    version: str
-    model: str | None
-    draft: bool
-    notes: list[str]
-
-
-class CallData(TypedDict):
-    """A call, from what was sent to what came of it."""
+class ListedCallData(TypedDict):
+    """A call of a list: what was sent, and how it stands."""
 
     id: str
     status: State
     failure: FailureData | None
     callback_status: CallbackState
     batch_id: str
-    start_time: str
-    end_time: str
-    received_at: str
-    changed_at: str
-    ended_at: str | None
+    start_time: Time
+    end_time: Time
+    received_at: Time
+    changed_at: Time
+    ended_at: Time | None
     contact_number: str
     agent_id: str
     customer_id: str
     industry: str | None
     function: str | None
+
+
+class CallData(ListedCallData):
+    """A call, from what was sent to what came of it."""
+
     metadata: dict[str, str | int | float]
     custom_fields: list[CustomField]
     recording: RecordingData | None
     transcript: TranscriptData | None
     analysis: AnalysisData | None
+    analysis_history: Annotated[
+        list[FormerAnalysisData], Field(description="What was judged before, the newest 20 first")
+    ]
 
 
 class DispositionData(TypedDict):
     """One disposition that a customer was in."""
 
     status: str
-    effective_at: str
-    recorded_at: str
+    effective_at: Time
+    recorded_at: Time
     source: Literal["call", "api"]
     call_id: str | None
 
@@ -348,15 +307,3 @@ class CustomerData(TypedDict):
     email: str | None
     disposition_status: str | None
     disposition_history: list[DispositionData]
-
-
-class CallSummary(AnalysisFields):
-    """What is posted to a call's `callback_url` when its processing ends; signed by Standard Webhooks."""
-
-    call_id: str
-    type: Literal["CALL_SUMMARY"]
-    customer_id: str
-    agent_id: str
-    status: Literal["completed", "failed"]
-    error: Annotated[str | None, Field(description="The reason, where the call failed")]
-    meta: Annotated[dict[str, str | int | float], Field(description="The call's `metadata`, verbatim")]

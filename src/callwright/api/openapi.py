@@ -6,14 +6,39 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from callwright.api import examples, models
+from callwright.analysis.rubric_document import RubricDocument
+from callwright.api import (
+    analysis_models,
+    call_models,
+    callback_models,
+    examples,
+    models,
+    rollup_examples,
+    rollup_models,
+    rubric_models,
+    token_models,
+)
+from callwright.api.openapi_parts import (
+    ANSWER_HEADERS,
+    REQUEST_HEADERS,
+    body,
+    parameters,
+    path_parameter,
+    query,
+    responses,
+)
 
 BASE = "/api/v1/partner"
 
-_BODIES = (models.BatchCallBody, models.DispositionBody)
+_BODIES = (models.BatchCallBody, models.DispositionBody, callback_models.ResendBody, RubricDocument)
 _ANSWERS = (
-    *(models.Success, models.Refusal, models.ValidationRefusal, models.CallSummary),
-    *(models.AcceptedData, models.CallData, models.BatchData, models.CustomerData),
+    *(models.Success, models.Refusal, models.ValidationRefusal, analysis_models.CallSummary),
+    *(models.AcceptedData, models.CallData, models.BatchData),
+    *(rollup_models.CustomerAndRollupData, rollup_models.AgentsData),
+    call_models.CallsData,
+    *(rubric_models.RubricData, rubric_models.AppliedData),
+    *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
+    token_models.TokenAnswer,
 )
 
 _DESCRIPTION = """\
@@ -22,53 +47,29 @@ Recordings of sales calls in, transcripts and analyses out. Every answer is JSON
 tenant headers (400), rate limit (429), tenant rights (403), media type (415), body size (413), syntax (400), contents
 (422)."""
 
-_REQUEST_HEADERS = [
-    {
-        "name": "x-tenant-id",
-        "in": "header",
-        "required": True,
-        "description": "The tenant: one organisation of the partner",
-        "schema": {"type": "string", "maxLength": 255},
-        "example": "acme",
+# Operation: what its answer leads to, and where in it (or in its request) the parameters are.
+_LINKS: dict[str, dict[str, dict[str, str]]] = {
+    "ingestBatchCall": {
+        "readBatch": {"batch_id": "$response.body#/data/batch_id"},
+        "readCall": {"call_id": "$response.body#/data/calls/0/id"},
+        "resendCallback": {"call_id": "$response.body#/data/calls/0/id"},
+        "readCustomer": {"customer_id": "$request.body#/data/0/customer/id"},
     },
-    {
-        "name": "x-sub-tenant-id",
-        "in": "header",
-        "required": True,
-        "description": "The subtenant: a group, department or team of the tenant",
-        "schema": {"type": "string", "maxLength": 255},
-        "example": "sales-north",
+    "listCalls": {
+        "readCall": {"call_id": "$response.body#/data/calls/0/id"},
+        "readBatch": {"batch_id": "$response.body#/data/calls/0/batch_id"},
+        "readCustomer": {"customer_id": "$response.body#/data/calls/0/customer_id"},
     },
-    {
-        "name": "x-request-id",
-        "in": "header",
-        "required": False,
-        "description": "Comes back on the answer; a new one is made where it is missing or malformed",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    "listCallbacks": {
+        "readCall": {"call_id": "$response.body#/data/callbacks/0/call_id"},
+        "resendCallback": {"call_id": "$response.body#/data/callbacks/0/call_id"},
     },
-]
-
-_ANSWER_HEADERS = {
-    "x-request-id": ("The request's id, to be quoted in questions", {"type": "string"}),
-    "RateLimit-Policy": ('The limit, as `"partner";q=120;w=60`; after authentication', {"type": "string"}),
-    "RateLimit": ("What is left, and the seconds until one more is free; after authentication", {"type": "string"}),
-    "Retry-After": ("Whole seconds after which a request succeeds", {"type": "integer", "minimum": 1}),
-    "Allow": ("The methods that the path has", {"type": "string"}),
-}
-
-# Status: (description, message, further headers)
-_REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
-    400: ("A tenant header is missing or blank, or the body is malformed", "Tenant ID is required", ()),
-    401: ("The key or the secret is missing or blank", "API key and secret are required", ()),
-    403: ("Wrong credentials, or a tenant that the partner may not act for", "Forbidden", ()),
-    404: ("No such resource of this tenant and subtenant", "Not found", ()),
-    405: ("The path does not have this method", "Method Not Allowed", ("Allow",)),
-    413: ("The body is larger than 5 MB, as sent or decompressed", "Request body is larger than 5 MB", ()),
-    415: ("The body is not JSON, or its encoding is not known", "Content-Type must be application/json", ()),
-    422: ("The body's contents are at fault; nothing of it was stored", "Validation failed", ()),
-    429: ("Over the rate limit", "Rate limit exceeded. Try again in 7 seconds.", ("Retry-After",)),
-    500: ("Our fault", "Internal server error", ()),
-    503: ("The database is away; nothing was stored", "Service temporarily unavailable", ("Retry-After",)),
+    "resendCallback": {"readCall": {"call_id": "$response.body#/data/call_id"}},
+    "readBatch": {"readCall": {"call_id": "$response.body#/data/calls/0/id"}},
+    "readCall": {
+        "readBatch": {"batch_id": "$response.body#/data/batch_id"},
+        "readCustomer": {"customer_id": "$response.body#/data/customer_id"},
+    },
 }
 
 
@@ -94,15 +95,18 @@ def openapi_document() -> dict[str, Any]:
         "tags": [
             {"name": "Ingest", "description": "What partners send"},
             {"name": "Read", "description": "What partners ask after"},
+            {"name": "Rubric", "description": "By what the calls of the subtenant are judged"},
+            {"name": "Callbacks", "description": "What did not arrive, and sending it again"},
+            {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
         ],
-        "paths": _paths(),
+        "paths": _linked(_paths()),
         "webhooks": {"CALL_SUMMARY": {"post": _callback()}},
         "components": {
             "schemas": definitions["$defs"],
             "headers": {
-                name: {"description": text, "schema": schema} for name, (text, schema) in _ANSWER_HEADERS.items()
+                name: {"description": text, "schema": schema} for name, (text, schema) in ANSWER_HEADERS.items()
             },
-            "parameters": {parameter["name"]: parameter for parameter in _REQUEST_HEADERS},
+            "parameters": {parameter["name"]: parameter for parameter in REQUEST_HEADERS},
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The partner's key"},
                 "apiSecret": {
@@ -126,9 +130,9 @@ def _paths() -> dict[str, Any]:
                 "before is a `duplicate` and changes nothing. One bad call refuses the batch. At most 5 MB, also "
                 "decompressed.",
                 "tags": ["Ingest"],
-                "parameters": _parameters(),
-                "requestBody": _body("BatchCallBody", examples.BATCH_CALL_BODY),
-                "responses": _responses("AcceptedData", examples.ACCEPTED, 413, 415, 422),
+                "parameters": parameters(),
+                "requestBody": body("BatchCallBody", examples.BATCH_CALL_BODY),
+                "responses": responses("AcceptedData", examples.ACCEPTED, 413, 415, 422),
             }
         },
         f"{BASE}/ingest/disposition-status": {
@@ -137,81 +141,168 @@ def _paths() -> dict[str, Any]:
                 "summary": "Set a customer's disposition",
                 "description": "In effect at once, and kept in the customer's history.",
                 "tags": ["Ingest"],
-                "parameters": _parameters(),
-                "requestBody": _body("DispositionBody", examples.DISPOSITION_BODY),
-                "responses": _responses(None, None, 404, 413, 415, 422, missing="Customer not found"),
+                "parameters": parameters(),
+                "requestBody": body("DispositionBody", examples.DISPOSITION_BODY),
+                "responses": responses(None, None, 404, 413, 415, 422, missing="Customer not found"),
+            }
+        },
+        f"{BASE}/calls": {
+            "get": {
+                "operationId": "listCalls",
+                "summary": "List calls",
+                "description": "Those that were received last first. A page shows what the pages before did not, "
+                "whatever is sent meanwhile. It may be short, or empty, while `next_cursor` leads on to further ones.",
+                "tags": ["Read"],
+                "parameters": [*query(call_models.CALL_QUERY, examples.CALL_QUERY), *parameters()],
+                "responses": responses("CallsData", examples.CALLS, 422, faults=examples.QUERY_FAULTS),
             }
         },
         **_read("calls", "call_id", "call123", "Ask how a call stands", "CallData", examples.CALL),
         **_read(
             "batches", "batch_id", examples.BATCH["batch_id"], "Ask how a batch stands", "BatchData", examples.BATCH
         ),
-        **_read("customers", "customer_id", "customer123", "Ask after a customer", "CustomerData", examples.CUSTOMER),
+        **_read(
+            *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
+            *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
+        ),
+        **_reports(),
+        **_rubric(),
+        **_callbacks(),
+        **_token(),
+    }
+
+
+def _reports() -> dict[str, Any]:
+    answers = responses("AgentsData", rollup_examples.AGENTS, 422, faults=rollup_examples.AGENTS_FAULTS)
+    answers["200"]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": rollup_examples.AGENTS_TABLE}
+    return {
+        f"{BASE}/reports/agents": {
+            "get": {
+                "operationId": "reportAgents",
+                "summary": "Ask how the agents spoke",
+                "description": "Their calls that ended in the period, taken together: talk, interruptions, silences, "
+                "pace, questions, quality and intents.",
+                "tags": ["Read"],
+                "parameters": [*query(rollup_models.AGENTS_QUERY, rollup_examples.AGENTS_QUERY), *parameters()],
+                "responses": answers,
+            }
+        },
+    }
+
+
+def _rubric() -> dict[str, Any]:
+    return {
+        f"{BASE}/rubric": {
+            "get": {
+                "operationId": "readRubric",
+                "summary": "Read the rubric",
+                "description": "The one in force: the latest that was applied, else the default, of version 0.",
+                "tags": ["Rubric"],
+                "parameters": [*query(rubric_models.RUBRIC_QUERY, {"version": "1"}), *parameters()],
+                "responses": responses(
+                    "RubricData", examples.RUBRIC, 404, 422, missing="Rubric not found", faults=examples.VERSION_FAULTS
+                ),
+            },
+            "put": {
+                "operationId": "applyRubric",
+                "summary": "Apply a rubric",
+                "description": "For calls that are analysed from now on. One that is equal to the one in force makes "
+                "no new version. At most 256 kB.",
+                "tags": ["Rubric"],
+                "parameters": parameters(),
+                "requestBody": body("RubricDocument", examples.RUBRIC["rubric"]),
+                "responses": responses("AppliedData", examples.APPLIED, 413, 415, 422, faults=examples.RUBRIC_FAULTS),
+            },
+        }
+    }
+
+
+def _callbacks() -> dict[str, Any]:
+    return {
+        f"{BASE}/calls/{{call_id}}/callback": {
+            "post": {
+                "operationId": "resendCallback",
+                "summary": "Send a call's callback again",
+                "description": "The same content under the same `webhook-id`, delivered or not, with as many tries as "
+                "at first. One that is pending already stays as it is. The request has no body.",
+                "tags": ["Callbacks"],
+                "parameters": [path_parameter("call_id", "call123"), *parameters()],
+                "responses": responses("ResentCallData", examples.RESENT_CALL, 404, missing="Call not found"),
+            }
+        },
+        f"{BASE}/callbacks": {
+            "get": {
+                "operationId": "listCallbacks",
+                "summary": "List callbacks and their tries",
+                "description": "The newest first. A page shows what the pages before did not, whatever is sent "
+                "meanwhile.",
+                "tags": ["Callbacks"],
+                "parameters": [*query(callback_models.CALLBACK_QUERY, examples.CALLBACK_QUERY), *parameters()],
+                "responses": responses("CallbacksData", examples.CALLBACKS, 422, faults=examples.QUERY_FAULTS),
+            }
+        },
+        f"{BASE}/callbacks/resend": {
+            "post": {
+                "operationId": "resendUndelivered",
+                "summary": "Send undelivered callbacks again",
+                "description": "Those made in a span of time, or those named, the oldest first and at most 1,000 at "
+                "a time: where `more` is true, the same request goes on. Callbacks that are pending or delivered stay "
+                "as they are. One unknown id refuses the whole request.",
+                "tags": ["Callbacks"],
+                "parameters": parameters(),
+                "requestBody": body("ResendBody", examples.RESEND_BODY),
+                "responses": responses("ResentData", examples.RESENT, 404, 413, 415, 422, missing="Callback not found"),
+            }
+        },
+    }
+
+
+def _token() -> dict[str, Any]:
+    answers = responses("TokenAnswer", None)
+    answers["200"]["content"]["application/json"] = {
+        "schema": {"$ref": "#/components/schemas/TokenAnswer"},
+        "example": token_models.answer("header.claims.signature"),
+    }
+    return {
+        f"{BASE}/dashboard/auth/token": {
+            "get": {
+                "operationId": "makeDashboardToken",
+                "summary": "Get a token for the dashboards",
+                "description": "Opens `/view-insights` and `/call-details/{call-id}` of the tenant and subtenant for "
+                "24 hours, and nothing else. The one answer that is not in the envelope.",
+                "tags": ["Dashboards"],
+                "parameters": parameters(),
+                "responses": answers,
+            }
+        },
     }
 
 
 def _read(collection: str, name: str, value: str, summary: str, answer: str, example: object) -> dict[str, Any]:
     resource = name.removesuffix("_id").capitalize()
-    path_parameter = {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": "Percent-encoded",
-        "schema": {"type": "string"},
-        "example": value,
-    }
     operation = {
         "operationId": f"read{resource}",
         "summary": summary,
         "tags": ["Read"],
-        "parameters": [path_parameter, *_parameters()],
-        "responses": _responses(answer, example, 404, missing=f"{resource} not found"),
+        "parameters": [path_parameter(name, value), *parameters()],
+        "responses": responses(answer, example, 404, missing=f"{resource} not found"),
     }
     return {f"{BASE}/{collection}/{{{name}}}": {"get": operation}}
 
 
-def _parameters() -> list[dict[str, Any]]:
-    return [{"$ref": f"#/components/parameters/{parameter['name']}"} for parameter in _REQUEST_HEADERS]
-
-
-def _schema(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _body(name: str, example: object) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": _schema(name), "example": example}}}
-
-
-def _responses(answer: str | None, example: object, *further: int, missing: str = "Not found") -> dict[str, Any]:
-    """Every status that an operation answers with."""
-    if answer is None:
-        schema: dict[str, Any] = _schema("Success")
-        envelope: dict[str, Any] = {"success": True}
-    else:
-        schema = {
-            "type": "object",
-            "properties": {"success": {"const": True, "type": "boolean"}, "data": _schema(answer)},
-            "required": ["success", "data"],
+def _linked(paths: dict[str, Any]) -> dict[str, Any]:
+    """Tell of the answers what can be asked next."""
+    for operation in (operation for path in paths.values() for operation in path.values()):
+        links = {
+            name: {"operationId": name, "parameters": parameters}
+            for name, parameters in _LINKS.get(operation["operationId"], {}).items()
         }
-        envelope = {"success": True, "data": example}
-    responses = {"200": _response("Done", schema, envelope, ("RateLimit-Policy", "RateLimit"))}
-    for status in sorted({400, 401, 403, 405, 429, 500, 503, *further}):
-        description, message, headers = _REFUSALS[status]
-        told: dict[str, Any] = {"success": False, "message": missing if status == 404 else message}
-        if status == 422:
-            told["errors"] = examples.FAULTS
-        name = "ValidationRefusal" if status == 422 else "Refusal"
-        limits = () if status in (401, 405) else ("RateLimit-Policy", "RateLimit")
-        responses[str(status)] = _response(description, _schema(name), told, (*limits, *headers))
-    return responses
-
-
-def _response(description: str, schema: dict[str, Any], example: object, headers: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "description": description,
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ("x-request-id", *headers)},
-        "content": {"application/json": {"schema": schema, "example": example}},
-    }
+        if operation["operationId"] == "ingestBatchCall":
+            customer = {"customer_id": "$request.body#/data/0/customer/id"}
+            links["setDispositionStatus"] = {"operationId": "setDispositionStatus", "requestBody": customer}
+        if links:
+            operation["responses"]["200"]["links"] = links
+    return paths
 
 
 def _callback() -> dict[str, Any]:
@@ -231,6 +322,6 @@ def _callback() -> dict[str, Any]:
         "retried 3 times with growing pauses; redirects are not followed.",
         "security": [],
         "parameters": headers,
-        "requestBody": _body("CallSummary", examples.CALL_SUMMARY),
+        "requestBody": body("CallSummary", examples.CALL_SUMMARY),
         "responses": {"2XX": {"description": "Acknowledged"}},
     }

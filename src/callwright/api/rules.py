@@ -75,6 +75,13 @@ def _ends_after_start(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _until_after_since(value: str, info: ValidationInfo) -> str:
+    since = (info.data or {}).get("since")
+    if since is not None and datetime.fromisoformat(value) <= datetime.fromisoformat(since):
+        raise PydanticCustomError("rule", "must be after since")
+    return value
+
+
 def _is_an_email(value: str) -> str:
     if _PLAIN_EMAIL.fullmatch(value) is None:
         try:
@@ -142,6 +149,7 @@ UtcTime = Annotated[
     Rule("must be a valid ISO 8601 date string in UTC", required=True),
 ]
 EndTime = Annotated[UtcTime, AfterValidator(_ends_after_start)]
+UntilTime = Annotated[UtcTime, AfterValidator(_until_after_since)]
 MetadataValue = Annotated[
     Annotated[str, StringConstraints(strict=True, pattern=ANY_TEXT)]
     | Annotated[int, Field(strict=True)]

@@ -9,6 +9,7 @@ from callwright.api.auth import Admitted
 from callwright.api.body import read_body
 from callwright.api.envelope import Envelope, success
 from callwright.api.models import BATCH_CALL, DISPOSITION, CallRecord
+from callwright.kill_points import reached, soon_reached
 
 if TYPE_CHECKING:
     from callwright.transcription.conversation import PartnerTurn
@@ -20,12 +21,15 @@ router = APIRouter(prefix="/api/v1/partner/ingest")
 async def batch_call(request: Request, caller: Admitted) -> Envelope:
     """Accept 1 to 50 calls; answered once everything is durable."""
     batch = await read_body(request, BATCH_CALL)
+    reached("batch-read")
     accepted = await calls.accept(request.app.state.pool, caller.scope, [submission(each) for each in batch["data"]])
     entries = [
         {"id": entry.id, "status": entry.status} | ({"changed": True} if entry.changed else {})
         for entry in accepted.entries
     ]
     fresh = sum(entry.status == "accepted" for entry in accepted.entries)
+    reached("batch-committed")
+    soon_reached("batch-answered")
     return success(
         {
             "batch_id": str(accepted.batch_id),
@@ -40,7 +44,7 @@ async def batch_call(request: Request, caller: Admitted) -> Envelope:
 async def disposition_status(request: Request, caller: Admitted) -> Envelope:
     """Set a customer's disposition; answered once it is committed and in effect."""
     body = await read_body(request, DISPOSITION)
-    async with db.transaction(request.app.state.pool) as connection:
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
         await customers.set_disposition(connection, caller.scope, body["customer_id"], body.get("disposition_status"))
     return success()
 

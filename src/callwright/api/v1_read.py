@@ -2,12 +2,34 @@
 
 from fastapi import APIRouter, Request
 
-from callwright import customers, db, reports
+from callwright import db, reports
 from callwright.api.auth import Admitted
+from callwright.api.call_models import CALL_QUERY, cursor_of_calls, place_of_calls
 from callwright.api.envelope import Envelope, success
+from callwright.api.queries import PAGE, moment, read_query
 from callwright.errors import NotFound
+from callwright.reports import contacts
 
 router = APIRouter(prefix="/api/v1/partner")
+
+
+@router.get("/calls")
+async def list_calls(request: Request, caller: Admitted) -> Envelope:
+    """List the calls of the tenant and subtenant, those that were received last first."""
+    query = read_query(request, CALL_QUERY)
+    wanted = reports.WantedCalls(
+        since=moment(query.get("since")),
+        until=moment(query.get("until")),
+        agent_id=query.get("agent_id"),
+        customer_id=query.get("customer_id"),
+        state=query.get("status"),
+    )
+    after = place_of_calls(query["cursor"]) if "cursor" in query else None
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+        page, place = await reports.list_calls(
+            connection, caller.scope, wanted, most=int(query.get("limit", PAGE)), after=after
+        )
+    return success({"calls": page, "next_cursor": place and cursor_of_calls(place)})
 
 
 # An id may hold a slash: it arrives percent-encoded, and the server has undone that before the path is matched.
@@ -15,7 +37,7 @@ router = APIRouter(prefix="/api/v1/partner")
 async def call(request: Request, caller: Admitted, call_id: str) -> Envelope:
     """Tell how a call stands and what came of it."""
     _refuse_impossible(call_id, "Call not found")
-    async with db.connection(request.app.state.pool) as connection:
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
         return success(await reports.read_call(connection, caller.scope, call_id))
 
 
@@ -23,16 +45,16 @@ async def call(request: Request, caller: Admitted, call_id: str) -> Envelope:
 async def batch(request: Request, caller: Admitted, batch_id: str) -> Envelope:
     """Tell how the calls of a batch stand."""
     _refuse_impossible(batch_id, "Batch not found")
-    async with db.connection(request.app.state.pool) as connection:
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
         return success(await reports.read_batch(connection, caller.scope, batch_id))
 
 
 @router.get("/customers/{customer_id:path}")
 async def customer(request: Request, caller: Admitted, customer_id: str) -> Envelope:
-    """Tell who a customer is and the dispositions that it was in."""
+    """Tell who a customer is, the dispositions that it was in, and what its calls come to."""
     _refuse_impossible(customer_id, "Customer not found")
-    async with db.connection(request.app.state.pool) as connection:
-        return success(await customers.read_customer(connection, caller.scope, customer_id))
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+        return success(await contacts.read_customer(connection, caller.scope, customer_id))
 
 
 def _refuse_impossible(identifier: str, message: str) -> None:

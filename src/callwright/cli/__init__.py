@@ -5,7 +5,19 @@ import sys
 import typer
 from rich.console import Console
 
-from callwright.cli import audit, calls, models, partners, processes
+from callwright.cli import (
+    analyses,
+    audit,
+    callbacks,
+    calls,
+    console,
+    customers,
+    models,
+    partners,
+    processes,
+    rubrics,
+    token_keys,
+)
 from callwright.errors import NotFound, SetupError, Unavailable
 from callwright.logs import mask
 
@@ -21,7 +33,13 @@ app.add_typer(partners.partner_app, name="partner")
 app.add_typer(partners.tenant_app, name="tenant")
 app.add_typer(models.app, name="models")
 app.add_typer(calls.app, name="call")
+app.add_typer(callbacks.app, name="callback")
+app.add_typer(customers.app, name="customer")
+app.add_typer(rubrics.app, name="rubric")
+app.add_typer(token_keys.app, name="token-key")
+app.command("analyse")(analyses.analyse)
 app.command("audit")(audit.show)
+app.command("console")(console.console)
 
 
 def main() -> None:

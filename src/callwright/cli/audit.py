@@ -35,7 +35,7 @@ def show(
                 f"{each.at:%Y-%m-%d %H:%M:%S} UTC",
                 each.outcome,
                 each.partner or "",
-                each.api_key or "not of a key's form",
+                "the console" if each.door == "console" else each.api_key or "not of a key's form",
                 each.address,
                 each.request_id,
             )

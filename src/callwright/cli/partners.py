@@ -1,11 +1,11 @@
 """`callwright partner` and `callwright tenant`: who may use the API, and for whom."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from callwright import partners
+from callwright import framing, partners
 from callwright.cli.session import command_settings, out, print_json, print_table, sealer_of, with_transaction
 from callwright.db import Connection
 from callwright.partners import Partner
@@ -53,14 +53,17 @@ def list_(as_json: AsJson = False) -> None:
         out.print("No partner yet. Next: callwright partner add NAME")
         return
     print_table(
-        ("Name", "Key", "Tenants", "Requests/min", "Agent's channel", "State"),
+        ("Name", "Key", "Tenants", "Requests/min", "Share", "Agent's channel", "Framed by", "Time zone", "State"),
         [
             (
                 partner.name,
                 partner.api_key,
                 "brings its own" if partner.auto_provision else "as added",
                 str(partner.rate_limit or "default"),
+                str(partner.share),
                 str(partner.agent_channel),
+                ", ".join(partner.frame_origins) or "nobody",
+                partner.time_zone,
                 f"revoked {partner.revoked_at:%Y-%m-%d %H:%M} UTC" if partner.revoked_at else "live",
             )
             for partner in found
@@ -112,22 +115,36 @@ def revoke(name: Name) -> None:
 def set_(
     name: Name,
     rate_limit: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Requests per minute.")] = None,
+    share: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Of the work, beside other partners; 100 unless it is set.")
+    ] = None,
     agent_channel: Annotated[int | None, typer.Option(min=0, max=1, help="The agent's channel in stereo.")] = None,
     auto_provision: Annotated[bool | None, typer.Option(help="Let it bring in tenants by using them.")] = None,
+    frame_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Whose pages may frame dashboards, as https://crm.example; several replace those before."),
+    ] = None,
+    no_frame_origins: Annotated[bool, typer.Option("--no-frame-origins", help="Let no page frame dashboards.")] = False,
+    time_zone: Annotated[str | None, typer.Option(help="Whose days dashboards show, as Asia/Kolkata.")] = None,
 ) -> None:
     """Change a partner's settings; what is not given stays as it is."""
-    if rate_limit is None and agent_channel is None and auto_provision is None:
-        raise typer.BadParameter("Give at least one of --rate-limit, --agent-channel, --auto-provision")
+    if frame_origin and no_frame_origins:
+        raise typer.BadParameter("Give --frame-origin or --no-frame-origins, not both")
+    origins = framing.read_origins(frame_origin) if frame_origin else [] if no_frame_origins else None
+    changes: dict[str, Any] = {
+        "rate_limit": rate_limit,
+        "share": share,
+        "agent_channel": agent_channel,
+        "auto_provision": auto_provision,
+        "frame_origins": origins,
+        "time_zone": time_zone,
+    }
+    if all(value is None for value in changes.values()):
+        raise typer.BadParameter("Give at least one option: callwright partner set --help lists them")
 
     async def change(connection: Connection) -> None:
         partner = await partners.get_partner(connection, name)
-        await partners.set_partner(
-            connection,
-            partner.partner_id,
-            auto_provision=auto_provision,
-            rate_limit=rate_limit,
-            agent_channel=agent_channel,
-        )
+        await partners.set_partner(connection, partner.partner_id, **changes)
 
     with_transaction(command_settings(), change)
     out.print(f"Partner {name} is changed.", markup=False)

@@ -75,14 +75,16 @@ def serve(
 
 def worker() -> None:
     """Run the worker on the database that CALLWRIGHT_DATABASE_URL names."""
-    from callwright.worker import run_worker  # noqa: PLC0415 - other commands start without it
+    import uvloop  # noqa: PLC0415 - other commands start without it
+
+    from callwright.worker import run_worker  # noqa: PLC0415 - likewise
 
     settings = process_settings("worker")
 
     async def run() -> None:
         await run_worker(settings, stop=_stop_on_signal())
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def migrate() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import orjson
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from callwright import db
-from callwright.db import Connection
+from callwright.db import Connection, Pool
 from callwright.db.direct import DatabaseAway, direct
 from callwright.db.embedded import embedded
 from callwright.db.migrate import pending
@@ -104,8 +105,8 @@ async def check_database(url: str, *, may_be_away: bool = False) -> None:
         log.warning("the database is away, waiting for it", error=error.message)
 
 
-def with_transaction(settings: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Run a command's work in one transaction on the database.
+def with_pool(settings: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
+    """Run a command's work that takes several transactions.
 
     Raises:
         SetupError: As in `database`, and what the work raises.
@@ -115,12 +116,39 @@ def with_transaction(settings: Settings, work: Callable[[Connection], Awaitable[
         async with database(settings) as url:
             pool = await db.open_pool(url, size=1, name="callwright command")
             try:
-                async with db.transaction(pool) as connection:
-                    return await work(connection)
+                return await work(pool)
             finally:
                 await pool.close()
 
     return asyncio.run(run())
+
+
+def with_transaction(settings: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run a command's work in one transaction that sees every partner.
+
+    Raises:
+        SetupError: As in `database`, and what the work raises.
+    """
+
+    async def run(pool: Pool) -> T:
+        async with db.everywhere(pool) as connection:
+            return await work(connection)
+
+    return with_pool(settings, run)
+
+
+def moment(text: str) -> datetime:
+    """Read a time that an operator typed: a date or a date and time in ISO 8601, in UTC unless it says otherwise."""
+    try:
+        typed = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("type it as 2026-01-31 or 2026-01-31T14:30") from None
+    return typed if typed.tzinfo else typed.replace(tzinfo=UTC)
+
+
+def agreed(question: str, *, many: int, yes: bool) -> bool:
+    """Whether to go on with so many: one needs no question, more than one needs --yes or an answer."""
+    return many > 0 and (many == 1 or yes or typer.confirm(question))
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

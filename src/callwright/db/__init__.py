@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import orjson
 
+from callwright.db import roles
 from callwright.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ AWAY = (
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose data a request or a job may touch."""
+    """Whose data a request may touch."""
 
     partner_id: int
     subtenant_no: int
@@ -70,13 +71,48 @@ async def open_pool(url: str, *, size: int, name: str) -> Pool:
         timeout=ACQUIRE_SECONDS,
         command_timeout=STATEMENT_SECONDS,
         init=_prepare,
+        reset=_left_clean,
         server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
     )
 
 
 @asynccontextmanager
-async def connection(pool: Pool) -> AsyncIterator[Connection]:
-    """Lend a connection on which each statement is its own transaction.
+async def transaction(pool: Pool, whose: Scope | int) -> AsyncIterator[Connection]:
+    """Run the block in one transaction that sees one partner's rows; keep it short, never compute or call out in it.
+
+    Row level security stands behind the queries: rows of others are not there, whatever a query asks for.
+
+    Args:
+        pool: The database.
+        whose: A partner's number, or a scope: then rows of its other subtenants are not there either.
+
+    Raises:
+        Unavailable: The database is away. Whether a commit that was under way took place is then unknown, so every
+            writer must be safe to repeat.
+    """
+    partner_id, subtenant = (whose.partner_id, str(whose.subtenant_no)) if isinstance(whose, Scope) else (whose, "")
+    begin = f"""
+        BEGIN; SET LOCAL ROLE {roles.ONE_PARTNER}; SET LOCAL callwright.partner_id = '{partner_id:d}';
+        SET LOCAL callwright.subtenant_no = '{subtenant}'
+    """
+    async with _begun(pool, begin) as lent:
+        yield lent
+
+
+@asynccontextmanager
+async def everywhere(pool: Pool) -> AsyncIterator[Connection]:
+    """Run the block in one transaction that sees every row: logins, housekeeping, the operator's commands.
+
+    Raises:
+        Unavailable: As `transaction`.
+    """
+    async with _begun(pool, f"BEGIN; SET LOCAL ROLE {roles.EVERY_PARTNER}") as lent:
+        yield lent
+
+
+@asynccontextmanager
+async def beside(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection for what is no partner's row: rate limits, jobs, the schema. Each statement is a transaction.
 
     Raises:
         Unavailable: The database is away, or no connection came free in time.
@@ -89,22 +125,29 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Run the block in one transaction; keep it short, and never compute or call out in it.
+async def _begun(pool: Pool, begin: str) -> AsyncIterator[Connection]:
+    """Begin in one round trip; asyncpg's own transactions would need one for each setting."""
+    async with beside(pool) as lent:
+        try:
+            await lent.execute(begin)
+            yield lent
+        except BaseException:
+            with suppress(*AWAY):
+                await lent.execute("ROLLBACK")
+            raise
+        if await lent.execute("COMMIT") != "COMMIT":  # an error inside was passed over: nothing has been kept
+            raise asyncpg.InFailedSQLTransactionError("the transaction was rolled back")
 
-    Raises:
-        Unavailable: The database is away. Whether a commit that was under way took place is then unknown, so every
-            writer must be safe to repeat.
-    """
-    async with connection(pool) as lent, lent.transaction():
-        yield lent
+
+async def _left_clean(_connection: Connection) -> None:
+    """Spare the round trip that would reset a session: nothing of ours outlives its transaction."""
 
 
 async def wait_until_back(pool: Pool, *, pause: float = 0.5) -> None:
     """Return once the database answers again, however long that takes."""
     while True:
         try:
-            async with connection(pool) as lent:
+            async with beside(pool) as lent:
                 await lent.fetchval("SELECT 1")
         except Unavailable:
             await asyncio.sleep(pause)

@@ -224,7 +224,7 @@ class EmbeddedPostgres:
                 told = time.monotonic()
                 log.info("postgres_starting", seconds=round(told - started), log=str(self.data_dir / LOG))
         raise SetupError(
-            f"PostgreSQL did not start: {_last_line((self.data_dir / LOG).read_text(errors='replace'))}",
+            f"PostgreSQL did not start: {_reason((self.data_dir / LOG).read_text(errors='replace'))}",
             f"See {self.data_dir / LOG}, or set CALLWRIGHT_DATABASE_URL to a PostgreSQL server",
         )
 
@@ -338,6 +338,14 @@ def _binaries() -> Path:
 def _environment() -> dict[str, str]:
     """Nothing of ours but the path: PGPORT, PGOPTIONS and the like would change the server."""
     return {"PATH": os.defpath, "LC_ALL": "C"}
+
+
+def _reason(text: str) -> str:
+    """Why the server ended, from its log: its last words are seldom it."""
+    latest = text.rpartition("\n\n")[2]  # each start leaves an empty line
+    grave = [line for line in latest.splitlines() if "FATAL: " in line or "PANIC: " in line]
+    told = [line for line in grave if "the database system is" not in line]  # what is said to those who come too soon
+    return told[-1] if told else _last_line(latest)
 
 
 def _last_line(text: str) -> str:

@@ -9,6 +9,7 @@ from importlib.resources import files
 import asyncpg
 
 from callwright.db import Connection
+from callwright.db.roles import ensure_roles, grant_tables
 from callwright.errors import SetupError
 
 LOCK = 0x63616C6C  # "call": any number does, as long as every release of Callwright uses the same
@@ -60,8 +61,12 @@ async def migrate(connection: Connection) -> list[str]:
             f"PostgreSQL {server.major} is too old",
             f"Use PostgreSQL {OLDEST_SERVER} or newer in CALLWRIGHT_DATABASE_URL",
         )
+    await ensure_roles(connection)
     with _faults_explained():
-        return [_label(m) for m in migrations() if await _apply(connection, m)]
+        applied = [_label(m) for m in migrations() if await _apply(connection, m)]
+        if applied:
+            await grant_tables(connection)
+        return applied
 
 
 async def pending(connection: Connection) -> list[str]:

@@ -1,11 +1,9 @@
 """The only HTTP client that leaves the house: checked addresses, bounded answers, nothing kept between requests."""
 
 import asyncio
-import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +17,19 @@ import httpx
 
 from callwright import __version__
 from callwright.errors import SetupError
-from callwright.outbound.guard import AddressRefused, CheckedNetwork, NameFailed, Policy, Resolver, check_url
+from callwright.kill_points import reached
+from callwright.outbound.connections import Connections
+from callwright.outbound.guard import (
+    AddressRefused,
+    CheckedNetwork,
+    NameFailed,
+    NameSilent,
+    Policy,
+    Resolver,
+    check_url,
+)
+from callwright.outbound.names import LookUps
+from callwright.outbound.stream import BoundedStream
 
 __all__ = [
     "AddressRefused",
@@ -44,11 +54,13 @@ class ExchangeFailed(Exception):
         reason: `timeout`, `name` (not resolved), `connect`, `tls`, `protocol` (not HTTP), `cut` (the answer broke
             off) or `redirects` (too many).
         message: A sentence for the partner.
+        hung: Whether it failed because nobody answered: the server, or the name servers of its name.
     """
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, *, hung: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
+        self.hung = hung
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,24 @@ class Response:
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it was sent, without undoing any content encoding; to be read inside `Outbound.stream`."""
-        return self._body.aiter_stream()
+        return _Counted(self._body.aiter_stream(), self._body.extensions["network_stream"])
+
+
+@dataclass(slots=True)
+class _Counted:
+    """The chunks of a body, told to the connection that brought them."""
+
+    chunks: AsyncIterator[bytes]
+    stream: httpcore.AsyncNetworkStream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self.chunks)
+        if isinstance(self.stream, BoundedStream):  # after 101 it is another, and no body follows
+            self.stream.body(len(chunk))
+        return chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +154,10 @@ class Outbound:
         resolve: Resolver | None = None,
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        # Its own threads: a name server that never answers must not hold up everything else that runs in threads.
-        self._threads = ThreadPoolExecutor(16, thread_name_prefix="resolve")
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls(policy.ca_file),
-            max_connections=500,
-            max_keepalive_connections=100,
-            keepalive_expiry=5.0,
-            network_backend=CheckedNetwork(policy, resolve or self._lookup, network or httpcore.AnyIOBackend()),
+        self._look_ups = LookUps()
+        self._connections = Connections(
+            _tls(policy.ca_file),
+            CheckedNetwork(policy, resolve or self._look_ups, network or httpcore.AnyIOBackend()),
         )
 
     async def __aenter__(self) -> Self:
@@ -145,8 +170,8 @@ class Outbound:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._connections.aclose()
+        self._look_ups.close()
 
     @asynccontextmanager
     async def stream(
@@ -179,15 +204,15 @@ class Outbound:
             ExchangeFailed: There was no answer, or it broke off, or the time was up.
         """
         sent = {"accept": "*/*", "user-agent": f"callwright/{__version__}", **(headers or {})}
-        limits = {"connect": stall, "read": stall, "write": stall, "pool": timeout}
+        limits = {"connect": stall, "read": stall, "write": stall}
         progress = _Progress()
         with _translated(progress):
             async with asyncio.timeout(timeout) as progress.deadline:
                 for _ in range(max_redirects + 1):
                     target = progress.target = check_url(url, https_only=https_only)
                     named = [("host", target.netloc.decode("ascii")), *sent.items(), ("accept-encoding", "identity")]
-                    async with self._pool.stream(
-                        method, _core_url(target), headers=named, content=content, extensions={"timeout": limits}
+                    async with self._connections.stream(
+                        method, _core_url(target), headers=named, content=content, timeouts=limits
                     ) as raw:
                         answered = httpx.Headers(raw.headers)
                         location = answered.get("location") if raw.status in _REDIRECTS else None
@@ -206,7 +231,7 @@ class Outbound:
         headers: Mapping[str, str],
         *,
         timeout: float,  # noqa: ASYNC109 - as in `stream`
-        max_answer_bytes: int = 65536,
+        max_answer_bytes: int = 8192,
         https_only: bool = True,
     ) -> Answer:
         """Send a POST and read the beginning of its answer; redirects are answers like any other.
@@ -221,27 +246,28 @@ class Outbound:
 
         Raises:
             AddressRefused: As in `stream`.
-            ExchangeFailed: As in `stream`.
+            ExchangeFailed: As in `stream`, where it failed before the answer's status and headers were there.
         """
         started = time.monotonic()
+        head: tuple[int, dict[str, str]] | None = None
         read, complete = bytearray(), True
-        async with self.stream(
-            "POST", url, headers=headers, content=body, timeout=timeout, stall=timeout, https_only=https_only
-        ) as response:
-            async for chunk in response.chunks():
-                read += chunk
-                if len(read) > max_answer_bytes:
-                    complete = False
-                    break
-            kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-        return Answer(response.status, kept, bytes(read[:max_answer_bytes]), complete, time.monotonic() - started)
-
-    async def _lookup(self, host: str, port: int) -> Sequence[str]:
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-        return [str(entry[4][0]) for entry in found]
+        try:
+            async with self.stream(
+                "POST", url, headers=headers, content=body, timeout=timeout, stall=timeout, https_only=https_only
+            ) as response:
+                kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+                head = response.status, kept
+                reached("callback-sent")
+                async for chunk in response.chunks():
+                    read += chunk
+                    if len(read) > max_answer_bytes:
+                        complete = False
+                        break
+        except ExchangeFailed:
+            if head is None:
+                raise
+            complete = False  # the status has said what came of it, whatever became of the rest
+        return Answer(*head, bytes(read[:max_answer_bytes]), complete, time.monotonic() - started)
 
 
 @dataclass(slots=True)
@@ -259,12 +285,12 @@ def _translated(progress: _Progress) -> Iterator[None]:
     try:
         yield
     except NameFailed as error:
-        raise ExchangeFailed("name", str(error)) from error
+        raise ExchangeFailed("name", str(error), hung=isinstance(error, NameSilent)) from error
     except (httpcore.TimeoutException, TimeoutError) as error:
         ours = isinstance(error, httpcore.TimeoutException) or (progress.deadline and progress.deadline.expired())
         if not ours:
             raise
-        raise ExchangeFailed("timeout", f"{_server(progress)} did not answer in time.") from error
+        raise ExchangeFailed("timeout", f"{_server(progress)} did not answer in time.", hung=True) from error
     except httpcore.ConnectError as error:
         if error.args and isinstance(error.args[0], ssl.SSLError):
             raise ExchangeFailed("tls", f"{_server(progress)} could not show a valid certificate.") from error

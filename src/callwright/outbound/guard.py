@@ -4,11 +4,14 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 import httpcore
 import httpx
+
+from callwright.outbound.stream import BoundedStream
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 Address = IPv4Address | IPv6Address
@@ -29,6 +32,9 @@ DENIED: tuple[Network, ...] = tuple(
 GLOBAL_UNICAST = ip_network("2000::/3")
 """All that IANA has given out of IPv6 for public use (RFC 4291, section 2.4)."""
 
+ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+"""Half an interface's name where the other half is an IPv4 address, whatever network it is in (RFC 5214, 6.1)."""
+
 MAX_URL = 8192
 _HOST_NAME = re.compile(r"[a-z0-9._-]{1,253}")
 _AUTHORITY = re.compile(r"[a-z]+://([^/?#]*)", re.IGNORECASE)
@@ -41,6 +47,10 @@ class AddressRefused(Exception):
 
 class NameFailed(Exception):
     """A name that has no address at the moment; the text is a sentence for the partner."""
+
+
+class NameSilent(NameFailed):
+    """A name of which nobody said in time whether it has an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,7 @@ class Policy:
     ca_file: Path | None = None
 
 
+@lru_cache(maxsize=1024)  # it depends on the text alone, and callbacks go to the same few addresses
 def check_url(url: str, *, https_only: bool = False) -> httpx.URL:
     """Check what can be seen without asking the network.
 
@@ -84,7 +95,9 @@ def check_url(url: str, *, https_only: bool = False) -> httpx.URL:
     if https_only and parsed.scheme != "https":
         raise AddressRefused("The address must start with https://.")
     authority = _AUTHORITY.match(url)
-    if authority is None or "@" in authority[1] or parsed.userinfo:
+    if authority is None:
+        raise AddressRefused("The address is not a URL.")
+    if "@" in authority[1] or parsed.userinfo:
         raise AddressRefused("The address must not contain a user name or a password.")
     host = parsed.raw_host.decode("ascii")
     if not (_HOST_NAME.fullmatch(host) or (_literal(host) and "%" not in host)):
@@ -116,9 +129,11 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         failure: Exception | None = None
         for address in addresses:
             try:
-                return await self._network.connect_tcp(str(address), port, share, local_address, socket_options)
+                stream = await self._network.connect_tcp(str(address), port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
+            else:
+                return BoundedStream(stream)
         raise failure or httpcore.ConnectError("No address")
 
     async def _checked(self, host: str, port: int, limit: float | None) -> list[Address]:
@@ -127,7 +142,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
             async with asyncio.timeout(limit):
                 answers = [str(literal)] if literal else await self._resolve(host, port)
         except TimeoutError:
-            raise NameFailed(f"The name {host} could not be resolved in time.") from None
+            raise NameSilent(f"The name {host} could not be resolved in time.") from None
         except (OSError, UnicodeError):
             answers = []
         addresses = list(dict.fromkeys(_plain(answer) for answer in answers))
@@ -172,4 +187,7 @@ def _plain(answer: str) -> Address:
 def _denied(address: Address) -> bool:
     if not address.is_global or any(address in network for network in DENIED):
         return True
-    return isinstance(address, IPv6Address) and address not in GLOBAL_UNICAST
+    if isinstance(address, IPv4Address):
+        return False
+    inside = IPv4Address(int(address) & 0xFFFFFFFF)
+    return address not in GLOBAL_UNICAST or (int(address) >> 32 & 0xFFFFFFFF in ISATAP and _denied(inside))

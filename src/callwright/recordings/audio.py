@@ -19,6 +19,8 @@ from callwright.recordings import Decoded
 
 RATE = 16_000
 _LONGEST_ANSWER = 65_536
+_NOT_NOW = "The recording could not be decoded just now."
+_COMMAND = [sys.executable, "-I", "-m", "callwright.recordings.child"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class DecodeLimits:
         seconds: The longest recording.
         memory_bytes: Address space on top of the libraries' own.
         cpu_seconds: Processor time.
-        wall_seconds: Time.
+        wall_seconds: Time on the clock, which ends what hangs; a machine that is busy may do better at the next try.
     """
 
     seconds: float = 4 * 3600
@@ -55,7 +57,9 @@ async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_
     Raises:
         StepFailed: With one of these codes: `recording_empty`, `recording_not_audio`, `recording_unsupported_format`,
             `recording_protected`, `recording_damaged`, `recording_truncated`, `recording_too_long`,
-            `recording_too_costly`; `internal_error`, to be tried again, where the process could not be run.
+            `recording_too_costly`, to be tried again where the clock alone ran out; `internal_error`, to be tried
+            again, where the process broke off without a word, or, which is ours, where none could be had;
+            `storage_unavailable`, which is ours, where there is no room for the samples.
         RuntimeError: The decoder has a fault of its own.
     """
     target = scratch / "samples.s16le"
@@ -67,35 +71,58 @@ async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_
         raise
 
 
-async def _ask(source: Path, target: Path, limits: DecodeLimits) -> dict[str, Any]:
+async def write_copy(source: Path, target: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
+    """Write a recording once more as MP3, in time with its samples, in a process as `decode`'s.
+
+    Args:
+        source: The recording.
+        target: A file for the copy; it may be empty or half written where this raises.
+        scratch: A folder for what is needed on the way; nothing of it is left.
+        limits: What it may take.
+
+    Raises:
+        StepFailed: As `decode`.
+        RuntimeError: Likewise.
+    """
+    samples = scratch / "copied.s16le"
+    try:
+        await _ask(source, samples, limits, copy=target)
+    finally:
+        samples.unlink(missing_ok=True)
+
+
+async def _ask(source: Path, target: Path, limits: DecodeLimits, copy: Path | None = None) -> dict[str, Any]:
     job = {
         "seconds": limits.seconds,
         "memory_bytes": limits.memory_bytes,
         "cpu_seconds": limits.cpu_seconds,
         "file_bytes": int(limits.seconds * RATE * 2 * 2) + 1024 * 1024,
     }
-    ours = _handed_over(json.dumps(job).encode(), source, target)
+    ours = _handed_over(json.dumps(job).encode(), source, target, copy)
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     try:
         async with asyncio.timeout(limits.wall_seconds):
             answer = b""
             while chunk := await reader.read(_LONGEST_ANSWER - len(answer)):
                 answer += chunk
-    except TimeoutError:
-        raise _too_costly("time") from None
+    except TimeoutError:  # less than that of the processor's: it was this machine that had no time for it
+        raise _too_costly("time", retry=True) from None
     finally:
         writer.close()  # whatever still runs for us is killed when it sees this
     return _parsed(answer)
 
 
-def _handed_over(job: bytes, source: Path, target: Path) -> socket.socket:
+def _handed_over(job: bytes, source: Path, target: Path, copy: Path | None) -> socket.socket:
     """Start a decoding; what comes of it is read from the socket, and closing the socket ends it."""
     with contextlib.ExitStack() as stack:
         recording = stack.enter_context(source.open("rb"))
         first = stack.enter_context(target.open("w+b"))
         second = stack.enter_context(tempfile.TemporaryFile(dir=target.parent))
+        files = [recording, first, second]
+        if copy is not None:
+            files.append(stack.enter_context(copy.open("w+b")))
         ours, theirs = map(stack.enter_context, socket.socketpair())
-        _server.send(job, [theirs.fileno(), recording.fileno(), first.fileno(), second.fileno()])
+        _server.send(job, [theirs.fileno(), *(file.fileno() for file in files)])
         return ours.dup()
 
 
@@ -104,7 +131,7 @@ def _parsed(answer: bytes) -> dict[str, Any]:
     try:
         reply = json.loads(answer)
     except ValueError:
-        raise StepFailed("internal_error", "The recording could not be decoded just now.", retry=True) from None
+        raise StepFailed("internal_error", _NOT_NOW, retry=True) from None
     match reply:
         case {"decoded": dict(fields)}:
             return fields
@@ -112,6 +139,10 @@ def _parsed(answer: bytes) -> dict[str, Any]:
             raise StepFailed(cast("Any", code), message)
         case {"out_of": "memory"}:
             raise _too_costly("memory")
+        case {"out_of": "processes"}:
+            raise StepFailed("internal_error", _NOT_NOW, ours=True)
+        case {"out_of": "space"}:
+            raise StepFailed("storage_unavailable", "Our storage was not available.", ours=True)
         case {"signal": signal.SIGXCPU}:
             raise _too_costly("time")
         case {"signal": signal.SIGKILL}:  # nobody but the kernel, short of memory
@@ -139,8 +170,8 @@ def _decoded(fields: dict[str, Any], target: Path) -> Decoded:
     )
 
 
-def _too_costly(what: str) -> StepFailed:
-    return StepFailed("recording_too_costly", f"Decoding the recording would take too much {what}.")
+def _too_costly(what: str, *, retry: bool = False) -> StepFailed:
+    return StepFailed("recording_too_costly", f"Decoding the recording would take too much {what}.", retry=retry)
 
 
 class _Server:
@@ -177,8 +208,8 @@ class _Server:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TMPDIR", "TZ") if name in os.environ}
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "callwright.recordings.child"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own words
+                _COMMAND,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd="/",

@@ -6,6 +6,7 @@ fork server would run the main module again in every child (Python 3.11) and inh
 """
 
 import ctypes
+import errno
 import gc
 import io
 import json
@@ -21,9 +22,14 @@ from functools import partial
 from typing import Any, Final
 
 from callwright.errors import StepFailed
+from callwright.recordings.confinement import confine
 from callwright.recordings.decoder import decode
+from callwright.recordings.encoder import encode
 
 _MESSAGE: Final = 65_536
+_MODES: Final = ("rb", "r+b", "r+b")
+"""Of the source and the channels; a file for the copy may follow them."""
+
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
 
@@ -47,15 +53,21 @@ def _work(job: dict[str, Any], answer: socket.socket, files: list[int]) -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     reply: dict[str, object]
     try:
-        source, *channels = [
-            os.fdopen(file, mode, 1 << 18) for file, mode in zip(files, ("rb", "r+b", "r+b"), strict=True)
-        ]
+        source, *channels = [os.fdopen(file, mode, 1 << 18) for file, mode in zip(files[:3], _MODES, strict=True)]
         _limit(job["memory_bytes"], job["cpu_seconds"], job["file_bytes"])
-        reply = {"decoded": decode(source, tuple(channels), job["seconds"])}  # type: ignore[arg-type]
+        confine()  # where the kernel cannot, FFmpeg's own lists stand alone, and the doctor says so
+        fields = decode(source, tuple(channels), job["seconds"])  # type: ignore[arg-type]
+        if len(files) > len(_MODES):  # and where it is to be written in a form that every browser plays
+            with os.fdopen(files[3], "r+b", 1 << 18) as target:
+                encode(channels[0], fields, target)  # type: ignore[arg-type]
+        reply = {"decoded": fields}
     except StepFailed as failure:
         reply = {"failed": [failure.code, failure.message]}
     except MemoryError:
         reply = {"out_of": "memory"}
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reply = {"out_of": "space"} if full else {"error": f"{type(error).__name__}: {error}"}
     except BaseException as error:  # noqa: BLE001 - the parent must hear of everything
         reply = {"error": f"{type(error).__name__}: {error}"}
     answer.sendall(json.dumps(reply).encode())
@@ -64,11 +76,18 @@ def _work(job: dict[str, Any], answer: socket.socket, files: list[int]) -> None:
 
 def _start(control: socket.socket, selector: selectors.BaseSelector) -> bool:
     """Fork for the next job; False where the other side has gone."""
-    message, files, _, _ = socket.recv_fds(control, _MESSAGE, 4)
+    message, files, _, _ = socket.recv_fds(control, _MESSAGE, 5)
     if not message:
         return False
     answer = socket.socket(fileno=files[0])
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:  # no process or no memory just now: what is being decoded already goes on
+        _tell(answer, {"out_of": "processes"})
+        for descriptor in files[1:]:
+            os.close(descriptor)
+        answer.close()
+        return True
     if not pid:
         kept = {0, 1, 2, *files}
         for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
@@ -94,9 +113,13 @@ def _ended(selector: selectors.BaseSelector, watched: int, pid: int, answer: soc
     if answer in selector.get_map():
         selector.unregister(answer)
     if os.WIFSIGNALED(status):
-        with suppress(OSError):
-            answer.sendall(json.dumps({"signal": os.WTERMSIG(status)}).encode())
+        _tell(answer, {"signal": os.WTERMSIG(status)})
     answer.close()
+
+
+def _tell(answer: socket.socket, reply: dict[str, object]) -> None:
+    with suppress(OSError):  # who asked has gone
+        answer.sendall(json.dumps(reply).encode())
 
 
 def _unwanted(selector: selectors.BaseSelector, pid: int, answer: socket.socket) -> None:
@@ -118,7 +141,8 @@ def serve(control: socket.socket) -> None:
     """Fork a process for every job until the other side closes; what still runs then is killed.
 
     Args:
-        control: Brings a JSON object per job, with four file descriptors: for the answer, the source, two channels.
+        control: Brings a JSON object per job, with file descriptors: for the answer, the source, two channels,
+            and a copy where one is wanted.
     """
     empty = tempfile.mkdtemp()
     os.chdir(empty)

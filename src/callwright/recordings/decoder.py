@@ -67,8 +67,9 @@ def decode(source: BinaryIO, channels: tuple[BinaryIO, BinaryIO], most_seconds: 
         check_mp4(source)
     declared = {"wav": wav_seconds, "mp3": mp3_seconds}.get(container, lambda _: None)(source)
     source.seek(0)
-    # A packet of a WAV has as many bytes as one likes: the default of about 25 ms makes three times the work.
-    options = {**_OPTIONS, "max_size": "65536"} if container == "wav" else _OPTIONS
+    # A packet of a WAV has as many bytes as one likes: the default of about 25 ms makes three times the work, and in
+    # larger ones every frame is memory that the process has to ask for anew.
+    options = {**_OPTIONS, "max_size": "16384"} if container == "wav" else _OPTIONS
     try:
         with av.open(
             source, mode="r", format=_DEMUXERS[container], container_options=options, metadata_errors="replace"

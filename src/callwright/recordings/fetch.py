@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from callwright.errors import FailureCode, StepFailed
+from callwright.kill_points import reached
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, Response, retry_after_seconds
 from callwright.recordings import Container, Stored
 from callwright.recordings.sniff import HEAD, sniff
@@ -38,7 +39,13 @@ DEFAULT_LIMITS = FetchLimits()
 
 
 async def fetch(
-    url: str, *, outbound: Outbound, store: Store, key: str, limits: FetchLimits = DEFAULT_LIMITS
+    url: str,
+    *,
+    outbound: Outbound,
+    store: Store,
+    key: str,
+    limits: FetchLimits = DEFAULT_LIMITS,
+    again: bool = True,
 ) -> Stored:
     """Fetch a recording into the store; where this raises, nothing is stored.
 
@@ -48,12 +55,16 @@ async def fetch(
         store: Where to.
         key: The recording's name in the store; what had the name before is replaced.
         limits: What it may take.
+        again: Whether a try that was killed may have left something in the store; to look for it takes the longer the
+            more recordings there are.
 
     Raises:
         StepFailed: With a code that begins with `recording_`; with `retry` for what may pass: timeouts, broken
             connections, 5xx, 408, 425 and 429, with the `Retry-After` that came with it.
     """
     try:
+        if again:
+            await store.clear(key)
         async with outbound.stream(
             "GET",
             url,
@@ -62,6 +73,7 @@ async def fetch(
             max_redirects=limits.max_redirects,
         ) as response:
             _check_answer(response, limits)
+            reached("download-begun")
             download = _Download(response, limits)
             async with aclosing(download.chunks()) as chunks:
                 size = await store.put(key, chunks)
@@ -96,6 +108,7 @@ class _Download:
             if not known:
                 self.container, known = sniff(held[:HEAD]), True
             yield held
+            reached("download-half")
             held = b""
         if not known:
             self.container = sniff(held)

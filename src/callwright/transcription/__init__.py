@@ -39,6 +39,19 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """Words that an engine made up, and that are not in the turns.
+
+    Attributes:
+        loops: Said again and again by the engine alone.
+        over_silence: Put where nobody speaks.
+    """
+
+    loops: int
+    over_silence: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """A call in words.
 
@@ -52,6 +65,7 @@ class Transcript:
         speech: Voice activity per speaker, in order of start; from the audio, or the turns where the partner sent them.
         seconds: Duration of the recording (partner: end of the last turn).
         coverage: Share of the speech time that turns cover, 0 to 1; None where there was no speech.
+        dropped: How many words were; None where they were not checked: the partner sent them, or an older version.
     """
 
     engine: str
@@ -63,3 +77,4 @@ class Transcript:
     speech: tuple[Span, ...]
     seconds: float
     coverage: float | None
+    dropped: Dropped | None = None

@@ -1,7 +1,6 @@
 """A decoded recording becomes a transcript: activity, speakers, words, turns."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import TypedDict
@@ -9,16 +8,14 @@ from typing import TypedDict
 import numpy as np
 
 from callwright.errors import StepFailed
-from callwright.transcription import Span, Speaker, Transcript, Turn
-from callwright.transcription.engine import Engine, Segment
-from callwright.transcription.speakers import Speech, find_speech
-from callwright.transcription.turns import SHORTEST_SECONDS, Words, build_turns, clean, clean_text
-from callwright.transcription.vad import FULL_SCALE, MAX_SPEECH_SECONDS, RATE, Floats, Samples
-
-EDGE_SECONDS = 0.2
-"""Sound before and after a span that the engine hears as well, so that no consonant is cut off."""
-GAP_SECONDS = 0.2
-"""Silence between joined spans: with their edges 0.6 s lie between words, more than the error of their times."""
+from callwright.transcription import Dropped, Span, Speaker, Transcript, Turn
+from callwright.transcription.engine import Engine, Heard
+from callwright.transcription.hallucinations import without_loops, without_stock_phrases
+from callwright.transcription.languages import vote
+from callwright.transcription.pieces import Begun, Piece, Said, groups, pieces, placed, sound, spoken, together
+from callwright.transcription.speakers import Found, find_speech
+from callwright.transcription.turns import SHORTEST_SECONDS, build_turns, clean_text
+from callwright.transcription.vad import RATE, Samples
 
 
 class PartnerTurn(TypedDict):
@@ -30,16 +27,6 @@ class PartnerTurn(TypedDict):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A span as the engine hears it: with its edges, and where it begins in the piece; in seconds."""
-
-    speech: Speech
-    start: float
-    end: float
-    offset: float
-
-
 def transcribe(
     path: Path,
     channels: int,
@@ -48,7 +35,8 @@ def transcribe(
     *,
     engine: Engine,
     agent_channel: int = 0,
-    language: str | None = None,
+    languages: tuple[str, ...] = (),
+    found: Found | None = None,
 ) -> Transcript:
     """Transcribe a recording. Memory does not grow with its length but for what is said in it.
 
@@ -59,35 +47,107 @@ def transcribe(
         seconds: Duration of the recording.
         engine: Loaded in this process.
         agent_channel: 0 or 1, the agent's channel in a stereo recording.
-        language: BCP 47 tag of what is spoken; None lets the engine find out from the longest stretch of speech.
+        languages: BCP 47 tags of what may be spoken, of which the likeliest is chosen; empty is any language.
+        found: Who speaks when, where that has been found already.
 
     Raises:
         StepFailed: `recording_silent` where nobody speaks; whatever the engine raises.
     """
-    if not samples:
-        raise _silent()
-    recording = np.memmap(path, "<i2", "r", shape=(channels, samples))
-    source, speech = find_speech(recording, agent_channel)
+    recording = mapped(path, channels, samples)
+    begun = begin(recording, found or find_speech(recording, agent_channel), engine=engine, languages=languages)
+    return complete(recording, begun, seconds, engine=engine)
+
+
+def begin(recording: Samples, found: Found, *, engine: Engine, languages: tuple[str, ...]) -> Begun:
+    """Cut what is spoken into pieces, and find in which language it is.
+
+    Args:
+        recording: At 16 kHz, shape (1 or 2, samples).
+        found: Who speaks when in it.
+        engine: As in `transcribe`.
+        languages: Likewise.
+
+    Raises:
+        StepFailed: As `transcribe`.
+    """
+    speakers, speech = found
     if not speech:
         raise _silent()
-    words: list[Words] = []
-    for piece in sorted(_pieces(speech, samples / RATE, engine.joins), key=_spoken, reverse=True):
-        heard = engine.transcribe(_sound(recording, piece), language)
-        # The longest piece comes first and decides: a language guessed from one word is a wild guess.
-        language = language or heard.language
-        words += _placed(heard.segments, piece)
-    turns = build_turns(words, language)
-    spans = tuple(Span(part.speaker, round(part.start, 3), round(min(part.end, seconds), 3)) for part in speech)
-    return Transcript(
+    cut = pieces(speech, recording.shape[1] / RATE, engine.joins)
+
+    def hear_piece(number: int, expected: tuple[str, ...]) -> Heard:
+        return engine.transcribe(sound(recording, cut[number]), expected)
+
+    language, heard = vote([spoken(piece) for piece in cut], hear_piece, languages)
+    return Begun(
         engine=engine.name,
         model=engine.model,
+        draft=engine.draft,
+        joins=engine.joins,
+        speakers=speakers,
         language=language,
-        quality="draft" if engine.draft else "final",
-        speakers=source,
+        speech=tuple(speech),
+        heard=tuple(sorted(heard)),
+        said=together(placed(heard[number].segments, cut[number]) for number in sorted(heard)),
+    )
+
+
+def complete(recording: Samples, begun: Begun, seconds: float, *, engine: Engine) -> Transcript:
+    """Put the rest of a recording into words in one go; `hear` and `finish` do it step by step.
+
+    Args:
+        recording: As in `begin`.
+        begun: What that has given.
+        seconds: Duration of the recording.
+        engine: The same as there.
+
+    Raises:
+        StepFailed: Whatever the engine raises.
+    """
+    parts = groups(begun, recording.shape[1] / RATE)
+    return finish(begun, [hear(recording, group, begun.language, engine=engine) for group in parts], seconds)
+
+
+def hear(recording: Samples, group: Sequence[Piece], language: str | None, *, engine: Engine) -> Said:
+    """Put a group of pieces into words.
+
+    Args:
+        recording: As in `begin`.
+        group: One of `pieces.groups`.
+        language: BCP 47 tag of what is spoken; None where the engine has to find out, piece by piece.
+        engine: The same as in `begin`.
+
+    Raises:
+        StepFailed: Whatever the engine raises.
+    """
+    languages = () if language is None else (language,)
+    return together(placed(engine.transcribe(sound(recording, piece), languages).segments, piece) for piece in group)
+
+
+def finish(begun: Begun, rest: Iterable[Said], seconds: float) -> Transcript:
+    """The transcript, without what the engine made up.
+
+    Args:
+        begun: What `begin` has given.
+        rest: What `hear` has given of every group.
+        seconds: Duration of the recording.
+    """
+    said = together([begun.said, *rest])
+    spans = tuple(Span(part.speaker, round(part.start, 3), round(min(part.end, seconds), 3)) for part in begun.speech)
+    spoken_words, stock = without_stock_phrases(said.words, spans)
+    words, loops = without_loops(spoken_words)
+    turns = build_turns(words, begun.language)
+    return Transcript(
+        engine=begun.engine,
+        model=begun.model,
+        language=begun.language,
+        quality="draft" if begun.draft else "final",
+        speakers=begun.speakers,
         turns=turns,
         speech=spans,
         seconds=seconds,
         coverage=coverage(turns, spans),
+        dropped=Dropped(loops=loops, over_silence=said.over_silence + stock),
     )
 
 
@@ -153,61 +213,16 @@ def _common(these: list[tuple[float, float]], those: list[tuple[float, float]]) 
     return total
 
 
+def mapped(path: Path, channels: int, samples: int) -> Samples:
+    """A decoded recording, of which no more is in memory than is looked at.
+
+    Raises:
+        StepFailed: `recording_silent` where it has no samples.
+    """
+    if not samples:
+        raise _silent()
+    return np.memmap(path, "<i2", "r", shape=(channels, samples))
+
+
 def _silent() -> StepFailed:
     return StepFailed("recording_silent", "Nobody speaks in the recording.")
-
-
-def _pieces(speech: Sequence[Speech], seconds: float, joins: bool) -> Iterator[list[_Part]]:
-    """What goes to the engine at a time: each span with its edges, or as many of a channel as 28 s hold."""
-    for channel in sorted({part.channel for part in speech}):
-        piece: list[_Part] = []
-        used = 0.0
-        for part, start, end in _with_edges([part for part in speech if part.channel == channel], seconds):
-            if piece and (not joins or used + end - start > MAX_SPEECH_SECONDS):
-                yield piece
-                piece, used = [], 0.0
-            piece.append(_Part(part, start, end, used))
-            used += end - start + GAP_SECONDS
-        yield piece
-
-
-def _with_edges(speech: Sequence[Speech], seconds: float) -> Iterator[tuple[Speech, float, float]]:
-    """Each span of one channel with the sound around it, up to half way to its neighbours."""
-    for place, part in enumerate(speech):
-        before = speech[place - 1].end if place else -part.start
-        after = speech[place + 1].start if place + 1 < len(speech) else 2 * seconds - part.end
-        start = part.start - max(0.0, min(EDGE_SECONDS, (part.start - before) / 2))
-        end = part.end + max(0.0, min(EDGE_SECONDS, (after - part.end) / 2))
-        yield part, start, min(end, seconds)
-
-
-def _spoken(piece: Sequence[_Part]) -> float:
-    return sum(part.end - part.start for part in piece)
-
-
-def _sound(recording: Samples, piece: Sequence[_Part]) -> Floats:
-    """The samples of a piece, -1 to 1, with silence where spans are joined."""
-    last = piece[-1]
-    sound = np.zeros(round((last.offset + last.end - last.start) * RATE) + 1, np.float32)
-    for part in piece:
-        heard = recording[part.speech.channel, round(part.start * RATE) : round(part.end * RATE)]
-        at = round(part.offset * RATE)
-        sound[at : at + len(heard)] = heard[: len(sound) - at].astype(np.float32) / FULL_SCALE
-    return sound
-
-
-def _placed(segments: Sequence[Segment], piece: Sequence[_Part]) -> Iterator[Words]:
-    """An engine's words at their time in the recording, each with the speaker of the span it falls into."""
-    last = piece[-1]
-    for said in segments:
-        kept = clean(said, last.offset + last.end - last.start)
-        if kept is None:
-            continue
-        middle = (kept.start + kept.end) / 2
-        part = min(
-            piece,
-            key=lambda part: abs(middle - part.offset - (part.end - part.start) / 2) - (part.end - part.start) / 2,
-        )
-        own = clean(replace(kept, start=kept.start - part.offset, end=kept.end - part.offset), part.end - part.start)
-        if own:
-            yield Words(part.speech.speaker, part.start + own.start, part.start + own.end, own.text, own.confidence)

@@ -64,12 +64,13 @@ class Engine(Protocol):
     @property
     def joins(self) -> bool: ...  # noqa: D102
 
-    def transcribe(self, samples: Floats, language: str | None) -> Heard:
+    def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
         """Put speech into words.
 
         Args:
             samples: Mono, 16 kHz, -1 to 1, at most 30 s, shape (samples,).
-            language: BCP 47 tag of what is spoken, or None where the engine has to find out.
+            languages: BCP 47 tags of what may be spoken: one that is, or several or none where the engine has to find
+                out.
 
         Raises:
             StepFailed: The engine cannot do it, now or at all.
@@ -128,6 +129,11 @@ def check_engine(spec: str, options: EngineOptions = EngineOptions()) -> str:
     """
     module, target = _module(spec)
     return module.check(target, options)
+
+
+def primary(tag: str) -> str:
+    """The language of a BCP 47 tag, without script and region, as engines name it: `hi` of `hi-IN`."""
+    return tag.split("-", maxsplit=1)[0].lower()
 
 
 def _module(spec: str) -> tuple[_EngineModule, str]:

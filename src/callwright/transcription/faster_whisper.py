@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from callwright.errors import SetupError, StepFailed
-from callwright.transcription.engine import EngineOptions, Heard, Segment
+from callwright.transcription.engine import EngineOptions, Heard, Segment, primary
 from callwright.transcription.vad import Floats
 
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
@@ -31,14 +31,17 @@ class FasterWhisper:
         # that the processor offers, https://opennmt.net/CTranslate2/quantization.html.
         self._whisper = WhisperModel(str(folder), compute_type="auto", cpu_threads=1)
 
-    def transcribe(self, samples: Floats, language: str | None) -> Heard:
+    def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
         """See `Engine.transcribe`."""
-        code = language.split("-")[0].lower() if language else None
-        if code and code not in self._whisper.supported_languages:
+        known = [code for code in map(primary, languages) if code in self._whisper.supported_languages]
+        if languages and not known:
             raise StepFailed("transcription_failed", f"The speech model {self.model} does not know this language.")
         try:
             found, about = self._whisper.transcribe(
-                samples, language=code, word_timestamps=True, condition_on_previous_text=False
+                samples,
+                language=self._likeliest(samples, known) if len(known) > 1 else next(iter(known), None),
+                word_timestamps=True,
+                condition_on_previous_text=False,
             )
             segments = [
                 Segment(float(word.start), float(word.end), word.word, float(word.probability))
@@ -48,6 +51,12 @@ class FasterWhisper:
         except RuntimeError as error:  # CTranslate2: out of memory, a lost device
             raise StepFailed("transcription_failed", "The speech engine failed.", retry=True) from error
         return Heard(segments, about.language)
+
+    def _likeliest(self, samples: Floats, codes: list[str]) -> str:
+        """The one of some languages that these samples are in."""
+        _, _, chances = self._whisper.detect_language(samples)
+        by_code = dict(chances)
+        return max(codes, key=lambda code: by_code.get(code, 0.0))
 
 
 def load(target: str, options: EngineOptions) -> FasterWhisper:

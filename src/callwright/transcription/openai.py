@@ -13,7 +13,8 @@ import numpy as np
 import orjson
 
 from callwright.errors import SetupError, StepFailed
-from callwright.transcription.engine import EngineOptions, Heard, Segment
+from callwright.transcription.engine import EngineOptions, Heard, Segment, primary
+from callwright.transcription.languages import WHISPER_LANGUAGES
 from callwright.transcription.vad import RATE, Floats
 
 TIMEOUT = httpx.Timeout(120, connect=10, pool=10)
@@ -43,8 +44,9 @@ class OpenAIServer:
         self._client = client
         self._format = "verbose_json"
 
-    def transcribe(self, samples: Floats, language: str | None) -> Heard:
-        """See `Engine.transcribe`."""
+    def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
+        """See `Engine.transcribe`; such a server takes one language or finds out by itself."""
+        language = languages[0] if len(languages) == 1 else None
         recording = _wav(samples)
         status, body = self._ask(recording, language)
         if status == 400 and self._format == "verbose_json":  # some models answer in plain JSON only
@@ -67,7 +69,7 @@ class OpenAIServer:
         """Status and body of one request; those that another try may mend, and wrong keys, are raised."""
         fields = {"model": self.model, "response_format": form or self._format, "temperature": "0"}
         if language:
-            fields["language"] = language.split("-")[0].lower()
+            fields["language"] = primary(language)
         files = {"file": ("speech.wav", recording, "audio/wav")}
         try:
             with self._client.stream("POST", self._url, data=fields, files=files) as response:
@@ -75,23 +77,23 @@ class OpenAIServer:
                 return response.status_code, _read(response)
         except httpx.TimeoutException as error:
             raise StepFailed(
-                "transcription_unavailable", "The speech server did not answer in time.", retry=True
+                "transcription_unavailable", "The speech server did not answer in time.", ours=True
             ) from error
         except httpx.HTTPError as error:
-            raise StepFailed("transcription_unavailable", "The speech server cannot be reached.", retry=True) from error
+            raise StepFailed("transcription_unavailable", "The speech server cannot be reached.", ours=True) from error
 
 
 def _check_status(response: httpx.Response) -> None:
+    """Tell what lies in the server, its key or its address from a crash, which this very audio may bring about."""
     status = response.status_code
-    if status == 429 or status >= 500:
+    if status in {401, 402, 403, 404, 405, 408, 429} or 300 <= status < 400 or status >= 500:
         raise StepFailed(
             "transcription_unavailable",
             f"The speech server answered with status {status}.",
-            retry=True,
+            retry=status == 500,
+            ours=status != 500,
             retry_after=_retry_after(response.headers.get("retry-after", "")),
         )
-    if status in {401, 403, 404, 405} or 300 <= status < 400:
-        raise StepFailed("transcription_unavailable", f"The speech server answered with status {status}.")
 
 
 def _retry_after(value: str) -> float | None:
@@ -108,7 +110,7 @@ def _read(response: httpx.Response) -> bytes:
             raise StepFailed("transcription_failed", "The speech server's answer is too large.")
         if time.monotonic() > deadline:
             raise StepFailed(
-                "transcription_unavailable", "The speech server did not finish its answer in time.", retry=True
+                "transcription_unavailable", "The speech server did not finish its answer in time.", ours=True
             )
     return bytes(body)
 
@@ -141,9 +143,11 @@ def _confidence(log_probability: object) -> float | None:
 
 
 def _language(answer: dict[str, Any]) -> str | None:
-    """The language where it is a code; some servers give an English name, which is not one."""
+    """The language, where it is a code or the English name that Whisper has for one."""
     value = answer.get("language")
-    return value if isinstance(value, str) and value.isascii() and value.islower() and len(value) in {2, 3} else None
+    name = value.strip().lower() if isinstance(value, str) else ""
+    code = WHISPER_LANGUAGES.get(name, name)
+    return code if code.isascii() and code.isalpha() and len(code) in {2, 3} else None
 
 
 def load(target: str, options: EngineOptions) -> OpenAIServer:

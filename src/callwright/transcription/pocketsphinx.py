@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from callwright.errors import SetupError, StepFailed
-from callwright.transcription.engine import EngineOptions, Heard, Segment
+from callwright.transcription.engine import EngineOptions, Heard, Segment, primary
 from callwright.transcription.vad import RATE, Floats
 
 MODEL = "en-us"
@@ -32,12 +32,12 @@ class PocketSphinx:
             samprate=RATE, loglevel="FATAL", maxhmmpf=MAX_STATES_PER_FRAME, maxwpf=MAX_WORDS_PER_FRAME
         )
 
-    def transcribe(self, samples: Floats, language: str | None) -> Heard:
+    def transcribe(self, samples: Floats, languages: tuple[str, ...]) -> Heard:
         """See `Engine.transcribe`.
 
         There is no confidence: the word posteriors of this model say little, below 0.05 for many a right word.
         """
-        if language and language.split("-")[0].lower() != "en":
+        if languages and "en" not in map(primary, languages):
             raise StepFailed("transcription_failed", "The speech engine pocketsphinx knows no language but English.")
         decoder = self._decoder
         # Without this its noise estimate carries over, and the same call reads differently after another one.

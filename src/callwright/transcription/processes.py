@@ -1,4 +1,4 @@
-"""Speech engines in processes of their own: the caller's loop stays free, and a crash costs one call's try."""
+"""Speech engines and their listeners in processes of their own: the loop stays free, and a crash costs one try."""
 
 import asyncio
 import ctypes
@@ -6,18 +6,25 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-from callwright.errors import StepFailed
+import numpy as np
+
+from callwright.errors import SetupError, StepFailed
 from callwright.transcription import Transcript
-from callwright.transcription.conversation import transcribe
-from callwright.transcription.engine import EngineOptions, load_engine
+from callwright.transcription.conversation import begin, complete, hear, mapped, transcribe
+from callwright.transcription.engine import Engine, EngineOptions, load_engine
+from callwright.transcription.pieces import Begun, Piece, Said, spoken
+from callwright.transcription.speakers import Found, find_speech
+from callwright.transcription.vad import RATE
+
+T = TypeVar("T")
 
 PR_SET_PDEATHSIG = 1
 NICENESS = 5
@@ -29,11 +36,14 @@ LEAST_SECONDS = 300.0
 
 
 class _Slot:
-    """One process with the engine loaded; made anew when it dies."""
+    """One process; made anew when it dies.
 
-    def __init__(self, spec: str, options: EngineOptions) -> None:
-        self._spec = spec
-        self._options = options
+    Args:
+        load: Makes it ready, inside, and gives its process id; its engine is loaded then.
+    """
+
+    def __init__(self, load: Callable[[], int]) -> None:
+        self._load = load
         self._executor: ProcessPoolExecutor | None = None
         self._pid = 0
 
@@ -48,17 +58,20 @@ class _Slot:
             executor = ProcessPoolExecutor(1, mp_context=context, initializer=_settle)
             loop = asyncio.get_running_loop()
             try:
-                self._pid = await loop.run_in_executor(executor, _load, self._spec, self._options)
+                self._pid = await loop.run_in_executor(executor, self._load)
             except BaseException:
                 executor.shutdown(wait=False, cancel_futures=True)
                 raise
             self._executor = executor
 
-    async def run(self, call: "partial[Transcript]", limit: float) -> Transcript:
-        await self.ready()
-        assert self._executor is not None
-        job = asyncio.get_running_loop().run_in_executor(self._executor, _run, self._spec, self._options, call)
+    async def run(self, call: "Callable[[], T]", limit: float) -> T:
         try:
+            await self.ready()
+        except (SetupError, BrokenProcessPool, OSError) as error:
+            raise StepFailed("transcription_unavailable", "The speech engine cannot be started.", ours=True) from error
+        assert self._executor is not None
+        try:
+            job = asyncio.get_running_loop().run_in_executor(self._executor, call)  # fails where it has died meanwhile
             return await asyncio.wait_for(job, limit)
         except BrokenProcessPool:
             self.close()
@@ -84,12 +97,24 @@ class _Slot:
 
 
 class Transcriber:
-    """Transcribes as many recordings at a time as it has processes; further ones wait."""
+    """Transcribes as many recordings at a time as it has engines; further ones wait.
 
-    def __init__(self, slots: list[_Slot]) -> None:
-        self._free: asyncio.Queue[_Slot] = asyncio.Queue()
-        for slot in slots:
-            self._free.put_nowait(slot)
+    Who speaks when in the next ones is found meanwhile, in processes beside the engines': none of them waits for that.
+
+    Attributes:
+        spec: Which engine, and which model, as in `load_engine`.
+    """
+
+    def __init__(
+        self, engines: list[_Slot], listeners: list[_Slot], spec: str = "", options: EngineOptions | None = None
+    ) -> None:
+        self.spec = spec
+        self._options = options or EngineOptions()
+        self._engines: asyncio.Queue[_Slot] = asyncio.Queue()
+        self._listeners: asyncio.Queue[_Slot] = asyncio.Queue()
+        for free, slots in ((self._engines, engines), (self._listeners, listeners)):
+            for slot in slots:
+                free.put_nowait(slot)
 
     @classmethod
     @asynccontextmanager
@@ -104,13 +129,14 @@ class Transcriber:
         Raises:
             SetupError: The engine or its model is missing.
         """
-        slots = [_Slot(spec, options) for _ in range(processes)]
+        engines = [_Slot(partial(_load, spec, options)) for _ in range(processes)]
+        listeners = [_Slot(_load_ears) for _ in range(processes)]
         try:
-            await slots[0].ready()  # what is missing is missing for all
-            await asyncio.gather(*(slot.ready() for slot in slots[1:]))
-            yield cls(slots)
+            await engines[0].ready()  # what is missing is missing for all
+            await asyncio.gather(*(slot.ready() for slot in engines[1:]))
+            yield cls(engines, listeners, spec, options)
         finally:
-            for slot in slots:
+            for slot in (*engines, *listeners):
                 slot.close()
 
     async def transcribe(
@@ -121,19 +147,68 @@ class Transcriber:
         seconds: float,
         *,
         agent_channel: int = 0,
-        language: str | None = None,
+        languages: tuple[str, ...] = (),
     ) -> Transcript:
         """Transcribe a decoded recording in a process; see `conversation.transcribe`.
 
         Raises:
-            StepFailed: As there; with `retry` where the process died or took too long.
+            StepFailed: As there; with `retry` where the process died or took too long, with `ours` where it cannot be
+                started.
         """
-        call = partial(transcribe, path, channels, samples, seconds, agent_channel=agent_channel, language=language)
-        slot = await self._free.get()
-        try:
-            return await slot.run(call, max(LEAST_SECONDS, SECONDS_PER_SECOND * seconds * channels))
-        finally:
-            self._free.put_nowait(slot)
+        found = await self._listen(path, channels, samples, agent_channel, seconds * channels)
+        call = partial(transcribe, path, channels, samples, seconds, agent_channel=agent_channel, languages=languages)
+        return await self._hear(partial(call, found=found), seconds * channels)
+
+    async def begin(
+        self,
+        path: Path,
+        channels: int,
+        samples: int,
+        seconds: float,
+        *,
+        agent_channel: int,
+        languages: tuple[str, ...],
+        at_once_below: float,
+    ) -> Begun | Transcript:
+        """Begin with a recording that may be long; one with less speech than so many seconds is done in one go.
+
+        Raises:
+            StepFailed: As `transcribe`.
+        """
+        found = await self._listen(path, channels, samples, agent_channel, seconds * channels)
+        call = partial(
+            _begin, path, channels, samples, seconds, found, languages=languages, at_once_below=at_once_below
+        )
+        return await self._hear(call, seconds * channels)
+
+    async def hear(self, path: Path, channels: int, samples: int, group: Sequence[Piece], language: str | None) -> Said:
+        """Go on with a group of pieces, in whichever process is free; see `conversation.hear`.
+
+        Raises:
+            StepFailed: As `transcribe`.
+        """
+        return await self._hear(
+            partial(_hear, path, channels, samples, group, language), sum(spoken(piece) for piece in group)
+        )
+
+    async def _listen(self, path: Path, channels: int, samples: int, agent_channel: int, seconds: float) -> Found:
+        """Find who speaks when."""
+        return await _first_free(
+            self._listeners, partial(_find_speech, path, channels, samples, agent_channel), seconds
+        )
+
+    async def _hear(self, call: "partial[T]", seconds: float) -> T:
+        """Run a call that takes an engine."""
+        return await _first_free(self._engines, partial(_run, self.spec, self._options, call), seconds)
+
+
+async def _first_free(free: "asyncio.Queue[_Slot]", call: "partial[T]", seconds: float) -> T:
+    """Run a call in the first process that is free; `seconds` is how much sound it has to listen to."""
+    slot = await free.get()
+    try:
+        return await slot.run(call, max(LEAST_SECONDS, SECONDS_PER_SECOND * seconds))
+    finally:
+        free.put_nowait(slot)
 
 
 def _settle() -> None:
@@ -149,5 +224,38 @@ def _load(spec: str, options: EngineOptions) -> int:
     return os.getpid()
 
 
-def _run(spec: str, options: EngineOptions, call: "partial[Transcript]") -> Transcript:
+def _load_ears() -> int:
+    find_speech(np.zeros((1, RATE), np.int16), 0)  # what it imports, and the model of speech activity
+    return os.getpid()
+
+
+def _find_speech(path: Path, channels: int, samples: int, agent_channel: int) -> Found:
+    return find_speech(mapped(path, channels, samples), agent_channel)
+
+
+def _run(spec: str, options: EngineOptions, call: "partial[T]") -> T:
     return call(engine=load_engine(spec, options))
+
+
+def _begin(
+    path: Path,
+    channels: int,
+    samples: int,
+    seconds: float,
+    found: Found,
+    *,
+    engine: Engine,
+    languages: tuple[str, ...],
+    at_once_below: float,
+) -> Begun | Transcript:
+    recording = mapped(path, channels, samples)
+    begun = begin(recording, found, engine=engine, languages=languages)
+    if sum(part.end - part.start for part in begun.speech) >= at_once_below:
+        return begun
+    return complete(recording, begun, seconds, engine=engine)
+
+
+def _hear(
+    path: Path, channels: int, samples: int, group: Sequence[Piece], language: str | None, *, engine: Engine
+) -> Said:
+    return hear(mapped(path, channels, samples), group, language, engine=engine)

@@ -1,6 +1,7 @@
 """Who speaks when: by channel where there are two, by voice where there is one."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,11 @@ class Speech:
     end: float
 
 
-def find_speech(recording: Samples, agent_channel: int) -> tuple[SpeakerSource, list[Speech]]:
+Found: TypeAlias = tuple[SpeakerSource, list[Speech]]
+"""How the speakers were told apart, and everything that is spoken."""
+
+
+def find_speech(recording: Samples, agent_channel: int) -> Found:
     """Everything that is spoken and by whom, in order of start.
 
     Args:

@@ -56,6 +56,17 @@ def clean(segment: Segment, seconds: float) -> Segment | None:
     return Segment(start, end, text, confidence)
 
 
+def grouped(words: Sequence[Words], pause: float) -> list[list[Words]]:
+    """Words of one speaker, in order, in groups without a longer pause inside; in seconds."""
+    groups = [[word] for word in words[:1]]
+    for before, word in pairwise(words):
+        if word.start - before.end <= pause:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
+
+
 def build_turns(words: Iterable[Words], language: str | None) -> tuple[Turn, ...]:
     """Turns in order of their start, numbered from 0.
 
@@ -68,7 +79,7 @@ def build_turns(words: Iterable[Words], language: str | None) -> tuple[Turn, ...
     phrases: list[list[Words]] = []
     for speaker in ("agent", "customer"):
         own = sorted((word for word in words if word.speaker == speaker), key=_order)
-        phrases += _grouped(own, PHRASE_PAUSE_SECONDS)
+        phrases += grouped(own, PHRASE_PAUSE_SECONDS)
     phrases.sort(key=lambda phrase: _order(phrase[0]))
     turns: list[list[Words]] = []
     for phrase in phrases:
@@ -87,17 +98,6 @@ def _order(word: Words) -> tuple[float, float]:
 
 def _end(words: Sequence[Words]) -> float:
     return max(word.end for word in words)
-
-
-def _grouped(words: Sequence[Words], pause: float) -> list[list[Words]]:
-    """Words of one speaker in groups without a longer pause inside."""
-    groups = [[word] for word in words[:1]]
-    for before, word in pairwise(words):
-        if word.start - before.end <= pause:
-            groups[-1].append(word)
-        else:
-            groups.append([word])
-    return groups
 
 
 def _turn(number: int, words: Sequence[Words], between: str) -> Turn:

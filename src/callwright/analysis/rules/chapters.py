@@ -5,28 +5,29 @@ from collections import Counter
 from collections.abc import Sequence
 
 from callwright.analysis import Chapter, Speaker
-from callwright.analysis.rules import cues
+from callwright.analysis.rules import tables
 from callwright.analysis.rules.reading import Said, Sentence, content_words
+from callwright.analysis.rules.tables import Domain
 from callwright.analysis.text import SENTENCE_LIMIT, clean
 
 _MOST = 12  # chapters of one call
 
 
-def chapters(said: Sequence[Said]) -> tuple[Chapter, ...]:
+def chapters(said: Sequence[Said], domain: Domain) -> tuple[Chapter, ...]:
     """The parts of the call in order; every turn with words is in exactly one."""
     if not said:
         return ()
     shortest = max(2, math.ceil(len(said) / _MOST))
-    parts = _joined(_parts(said), shortest)
+    parts = _joined(_parts(said, domain), shortest)
     return tuple(Chapter(name, _summary(turns), tuple(turn.turn for turn in turns)) for name, turns in parts)
 
 
-def _parts(said: Sequence[Said]) -> list[tuple[str, list[Said]]]:
+def _parts(said: Sequence[Said], domain: Domain) -> list[tuple[str, list[Said]]]:
     """Runs of turns on one topic; a turn without a topic of its own goes on with the one before."""
-    votes = [_votes(turn, index / len(said)) for index, turn in enumerate(said)]
+    votes = [_votes(turn, index / len(said), domain) for index, turn in enumerate(said)]
     parts: list[tuple[str, list[Said]]] = []
     for index, turn in enumerate(said):
-        nearby = dict.fromkeys(cues.TOPICS, 0)
+        nearby = dict.fromkeys(tables.PARTS, 0)
         for distance, weight in ((-1, 1), (0, 2), (1, 1)):
             if 0 <= index + distance < len(votes):
                 for topic in votes[index + distance]:
@@ -41,11 +42,13 @@ def _parts(said: Sequence[Said]) -> list[tuple[str, list[Said]]]:
     return parts
 
 
-def _votes(turn: Said, position: float) -> list[str]:
+def _votes(turn: Said, position: float, domain: Domain) -> list[str]:
     """The topics heard in a turn; openings only at the start of the call and closings only at its end count."""
     barred = {"Opening"} if position > 0.2 else set()
     barred |= {"Closing"} if position < 0.8 else set()
-    return [t for sentence in turn.sentences for t in cues.TOPIC.ids(sentence.plain) if t not in barred]
+    return [
+        t for sentence in turn.sentences for t in tables.section("part", domain).ids(sentence.plain) if t not in barred
+    ]
 
 
 def _joined(parts: list[tuple[str, list[Said]]], shortest: int) -> list[tuple[str, list[Said]]]:

@@ -1,0 +1,1 @@
+"""Evals: how right the analysis and the transcription are, against labels and references that no engine made."""

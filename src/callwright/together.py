@@ -1,0 +1,113 @@
+"""Work on the database that jobs do together: one transaction for all of a partner's that want the same at a time."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import asyncpg
+import structlog
+
+from callwright import db
+from callwright.db import Connection, Pool
+from callwright.errors import Unavailable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+MOST_AT_A_TIME = 100
+DEADLOCK_TRIES = 5
+SAVE_PAUSE, LONGEST_SAVE_PAUSE = 0.5, 15.0
+
+
+async def saved(pool: Pool, partner_id: int, save: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run a transaction that may be repeated, again and again where the database is away: the work is done once."""
+    pause = SAVE_PAUSE
+    while True:
+        try:
+            async with db.transaction(pool, partner_id) as connection:
+                return await save(connection)
+        except Unavailable:
+            log.warning("the database is away or full, a save waits", partner_id=partner_id, seconds=pause)
+            await asyncio.sleep(pause)  # one that is full answers every question, and takes no row
+            await db.wait_until_back(pool)
+            pause = min(2 * pause, LONGEST_SAVE_PAUSE)
+
+
+class Together(Generic[Item, Result]):
+    """A piece of work that is done for whoever has asked while the last time was under way.
+
+    Whoever asks alone waits for nobody. Of many, each would pay for a transaction of its own: that is three round trips
+    and a commit, and most of the time that a callback takes.
+
+    Args:
+        pool: The database.
+        work: Does it for a partner, in a transaction that may be repeated; gives a result for each item, in order.
+        patient: Whether a database that is away is waited for.
+        linger: Seconds that the first one waits for others.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        work: Callable[[Connection, int, Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        patient: bool = False,
+        linger: float = 0.0,
+    ) -> None:
+        self._pool = pool
+        self._work = work
+        self._patient = patient
+        self._linger = linger
+        self._waiting: dict[int, list[tuple[Item, asyncio.Future[Result]]]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def __call__(self, partner_id: int, item: Item) -> Result:
+        """Have it done for one item; when this returns, it is committed.
+
+        Raises:
+            Unavailable: As `db.transaction`, unless it is patient.
+        """
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(partner_id, []).append((item, done))
+        if partner_id not in self._tasks:
+            self._tasks[partner_id] = asyncio.create_task(self._run(partner_id))
+        return await done
+
+    async def _run(self, partner_id: int) -> None:
+        await asyncio.sleep(self._linger)
+        while waiting := self._waiting.pop(partner_id, []):
+            now, later = waiting[:MOST_AT_A_TIME], waiting[MOST_AT_A_TIME:]
+            if later:
+                self._waiting[partner_id] = later
+            try:
+                results = await self._transaction(partner_id, [item for item, _ in now])
+            except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+                for _, done in now:
+                    if not done.done():
+                        done.set_exception(error)
+            else:
+                for (_, done), result in zip(now, results, strict=True):
+                    if not done.done():  # whoever wanted it may have been cancelled
+                        done.set_result(result)
+        del self._tasks[partner_id]
+
+    async def _transaction(self, partner_id: int, items: Sequence[Item]) -> Sequence[Result]:
+        async def work(connection: Connection) -> Sequence[Result]:
+            return await self._work(connection, partner_id, items)
+
+        tries_left = DEADLOCK_TRIES
+        while True:
+            tries_left -= 1
+            try:
+                if self._patient:
+                    return await saved(self._pool, partner_id, work)
+                async with db.transaction(self._pool, partner_id) as connection:
+                    return await work(connection)
+            except asyncpg.DeadlockDetectedError:  # nothing of it was kept
+                if not tries_left:
+                    raise
+                await asyncio.sleep(random.uniform(0.01, 0.1))

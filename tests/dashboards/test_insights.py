@@ -1,0 +1,231 @@
+"""The dashboard's pages: figures lead to their calls, filters stand in the address, tables sort, search and save."""
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from importlib.resources import files
+from typing import Any
+
+import httpx
+import pytest
+
+from callwright import rollups
+from callwright.analysis import Bant, Statement
+from callwright.dashboards import assets
+from callwright.dashboards.live import Changes
+from callwright.db import Scope
+from dashboards.test_pages import words
+from dashboards.viewing import Screen, screen_of
+from judged import NOTHING_SAID, analysis, judged
+from partner_api import Door
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MOST_BYTES = 200_000
+PAGES = ("/view-insights", "/view-insights/agents", "/view-insights/contacts", "/view-insights/calls")
+
+
+async def furnished(door: Door) -> Screen:
+    """Six calls of two agents and three customers, one of them failed."""
+    screen = await screen_of(door)
+    for number in range(3):
+        await screen.call(
+            f"meera-{number}", analysis(), agent_id="a1", agent_name="Meera Nair", customer_id="k1",
+            customer_name="Asha & Sons", customer_email="asha@example.com", disposition_status="won", seconds=300,
+        )  # fmt: skip
+    tom: dict[str, Any] = {"agent_id": "a2", "agent_name": "=Tom", "customer_id": "k2"}
+    await screen.call("tom-1", analysis(intent="NEUTRAL", bant=NOTHING_SAID), seconds=60, **tom)
+    trust = Bant(concern_categories=Statement("Trust", (1,)))
+    await screen.call(
+        "tom-2", analysis(intent=None, intent_score=None, bant=trust, quality=(judged("Closing", 1),)), **tom
+    )
+    await screen.call("tom-3", None, agent_id="a2", customer_id="k3")
+    return screen
+
+
+def links(answer: httpx.Response, within: str = "") -> dict[str, str]:
+    """The addresses of a page by their words; of one part where it is named."""
+    page = answer.text
+    if within:
+        page = re.split(r"<section class=\"panel\" id=\"", page.partition(f'id="{within}"')[2])[0]
+    found = re.findall(r'<a [^>]*href="(/[^"]*)"[^>]*>(.*?)</a>', page, re.DOTALL)
+    return {re.sub(r"<[^>]+>|\s+", " ", label).strip(): unescape(link) for link, label in found}
+
+
+async def calls_of(screen: Screen, address: str) -> list[str]:
+    """The calls that an address lists."""
+    answer = await screen.door.client.get(address + "&format=csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8", answer.text
+    return [row["call_id"] for row in csv.DictReader(io.StringIO(answer.text))]
+
+
+async def test_every_figure_leads_to_the_calls_behind_it(door: Door) -> None:
+    screen = await furnished(door)
+    page = await screen.open("/view-insights")
+    everything = ["tom-3", "tom-2", "tom-1", "meera-2", "meera-1", "meera-0"]
+    cards, intents = links(page, "totals"), links(page, "intent")
+    assert sorted(await calls_of(screen, cards["6"])) == sorted(everything)
+    assert sorted(await calls_of(screen, cards["5"])) == ["meera-0", "meera-1", "meera-2", "tom-2", "tom-3"]
+    expected = {
+        "Interested": ["meera-0", "meera-1", "meera-2"], "Neutral": ["tom-1"], "Not assessed": ["tom-2"],
+        "Could not be processed": ["tom-3"], "Not qualified": [],
+    }  # fmt: skip
+    for name, ids in expected.items():
+        assert sorted(await calls_of(screen, intents[name])) == ids
+    assert sorted(await calls_of(screen, links(page, "concerns")["Pricing"])) == expected["Interested"]
+    assert await calls_of(screen, links(page, "concerns")["Trust"]) == ["tom-2"]
+    assert await calls_of(screen, links(page, "gaps")["Closing"]) == ["tom-2"]
+    assert sorted(await calls_of(screen, links(page, "dispositions")["won"])) == expected["Interested"]
+    assert sorted(await calls_of(screen, links(page, "leaderboard")["3"])) in (
+        expected["Interested"],
+        ["tom-1", "tom-2", "tom-3"],
+    )
+    assert sorted(await calls_of(screen, links(page, "contacts")["3"])) == expected["Interested"]
+
+
+async def test_a_list_of_calls_shows_what_it_was_narrowed_to(door: Door) -> None:
+    screen = await furnished(door)
+    answer = await screen.open("/view-insights/calls", parameter="Closing", customer="k2", agent_id="a2")
+    said = words(answer)
+    assert "Agent =Tom ✕ Customer k2 ✕ Assessed Closing ✕" in said
+    assert "1 of 10" in said
+    assert "Failed" in words(await screen.open("/view-insights/calls", intent="FAILED"))
+    assert "No calls to show" in words(await screen.open("/view-insights/calls", concern="Nobody's"))
+
+
+async def test_filters_stand_in_the_address_and_hold_everywhere(door: Door) -> None:
+    screen = await furnished(door)
+    one = words(await screen.open("/view-insights", agent_id="a1"))
+    assert "Meera Nair" in one
+    assert "Total calls 3" in one
+    won = words(await screen.open("/view-insights", disposition="won", days="365"))
+    assert "Total calls 3" in won
+    assert "the last 92 days at most are counted" in won
+    assert "at most are counted" not in words(await screen.open("/view-insights", disposition="won"))
+    assert "Total calls 2" in words(await screen.open("/view-insights", customer="k2"))
+    assert "Total calls 1" in words(await screen.open("/view-insights", intent="NEUTRAL"))
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    one_day = await screen.open("/view-insights", from_=yesterday, to=yesterday, intent="INTERESTED")
+    assert "Total calls 3" in words(one_day)
+    for link in re.findall(r'href="(/view-insights/calls[^"]*)"', one_day.text):
+        params = httpx.URL(unescape(link)).params
+        assert (params["from"], params["to"]) == (yesterday, yesterday)
+    long_ago = await screen.open("/view-insights", from_="2020-01-01", to="2020-01-31")
+    assert "No calls in this period" in words(long_ago)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from_": "yesterday"}, {"from_": "2026-02-30"}, {"to": "0001-01-01"},
+        {"from_": "2026-02-02", "to": "2026-02-01"}, {"from_": "2000-01-01", "to": "2026-01-01"},
+    ],
+)  # fmt: skip
+async def test_a_period_that_is_none_is_a_plain_page(door: Door, query: dict[str, Any]) -> None:
+    answer = await (await screen_of(door)).open("/view-insights", **query)
+    assert answer.status_code == 400
+    assert "<h1>" in answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_whatever_stands_in_an_address_is_no_crash(door: Door, path: str) -> None:
+    screen = await screen_of(door)
+    for name in ("customer", "disposition", "intent", "days", "search", "skip", "concern", "contacts-by", "agents-by"):
+        for value in ("\0", "x" * 3_000, "'; DROP TABLE calls; --", "<script>", "\ud7ff%_\\", "-1"):
+            answer = await screen.open(path, **{name: value})  # type: ignore[arg-type]
+            assert answer.status_code == 200, (name, value)
+            assert "<script>" not in answer.text.partition("<body>")[2]
+    for place in ("x", "2026-01-01~x", "2026-01-01T00:00:00+00:00~", "~"):
+        assert (await screen.open("/view-insights/calls", after=place)).status_code == 400
+    assert (await screen.open("/view-insights/calls", after="2026-01-01T00:00:00+00:00~x")).status_code == 200
+
+
+async def test_contacts_are_searched_and_sorted(door: Door) -> None:
+    screen = await furnished(door)
+    await rollups.keep_house(door.pool, asyncio.Event())
+    assert "Asha & Sons" in words(await screen.open("/view-insights/contacts", search="sons"))
+    assert "k2" not in words(await screen.open("/view-insights/contacts", search="asha@"))
+    assert "No contact found" in words(await screen.open("/view-insights/contacts", search="nobody"))
+    page = await screen.open("/view-insights/contacts", contacts_by="calls", contacts_order="asc")
+    said = words(page)
+    assert said.index("k3") < said.index("k2") < said.index("Asha & Sons")
+    assert 'aria-sort="ascending"' in page.text
+
+
+async def test_tables_are_saved_without_running_anything(door: Door) -> None:
+    screen = await furnished(door)
+    agents = (await screen.open("/view-insights/agents", format="csv")).text
+    assert "'=Tom" in agents
+    contacts = (await screen.open("/view-insights/contacts", format="csv")).text
+    assert [row["calls"] for row in csv.DictReader(io.StringIO(contacts)) if row["customer_id"] == "k1"] == ["3"]
+    rows = list(csv.DictReader(io.StringIO((await screen.open("/view-insights", format="csv")).text)))
+    told = {(row["part"], row["name"]): row["figure"] for row in rows}
+    assert told["totals", "calls"] == "6"
+    assert told["totals", "unique contacts"] == "3"
+    assert told["buying intent", "Interested"] == "3"
+    assert told["concerns", "Trust"] == "1"
+
+
+async def test_the_first_page_is_small(door: Door) -> None:
+    screen = await furnished(door)
+    answer = await screen.open("/view-insights", headers={"accept-encoding": "gzip"})
+    sent = int(answer.headers["content-length"])
+    bundles = [assets.bundle_of(entry) for entry in ("page", "insights")]
+    names = {name for bundle in bundles for name in (bundle.script, *bundle.styles)}
+    shared = set(re.findall(r"(?:from|import)\s*\"\./([\w.-]+\.js)\"", "".join(read(name) for name in names)))
+    assert shared, "what both need is in a file of its own"
+    folder = files("callwright.dashboards") / "static"
+    for name in {name.rpartition("/")[2] for name in names} | shared:
+        sent += len((folder / f"{name}.br").read_bytes())
+    assert sent < MOST_BYTES
+
+
+def read(address: str) -> str:
+    return (files("callwright.dashboards") / "static" / address.rpartition("/")[2]).read_text("utf-8")
+
+
+async def next_of(watched: AsyncGenerator[bytes, None]) -> bytes | None:
+    return await anext(watched, None)
+
+
+async def test_viewers_are_told_once_when_calls_end(door: Door) -> None:
+    screen = await furnished(door)
+    scope, other = await screen.scope(), Scope((await screen.scope()).partner_id, 999_999_999)
+    await rollups.keep_house(door.pool, asyncio.Event())
+    told = Changes(door.pool, pause=0.05)
+    ours, theirs = told.watch(scope, 60), told.watch(other, 1)
+    assert await anext(ours) == b"retry: 5000\n\n"
+    assert await anext(theirs) == b"retry: 5000\n\n"
+    waiting = asyncio.create_task(next_of(ours))
+    await asyncio.sleep(0.3)
+    assert not waiting.done(), "nothing has changed since"
+    await screen.call("new", analysis())
+    async with asyncio.timeout(20):
+        assert await waiting == b"event: change\ndata: calls\n\n"
+        assert [part async for part in theirs] == [b":\n\n"], "another's calls are no news, and the time is up"
+    await rollups.keep_house(door.pool, asyncio.Event())
+    waiting = asyncio.create_task(next_of(ours))
+    await asyncio.sleep(0.3)
+    assert not waiting.done(), "that they were counted is no change"
+    await told.close()
+    assert await waiting is None
+
+
+async def test_there_is_a_bound_on_viewers(door: Door) -> None:
+    screen = await screen_of(door)
+    told = Changes(door.pool, most=1)
+    ours = told.watch(await screen.scope(), 60)
+    before = told.full
+    await anext(ours)
+    assert (before, told.full) == (False, True)
+    door.app.state.changes, kept = told, door.app.state.changes
+    answer = await screen.open("/view-insights/changes")
+    door.app.state.changes = kept
+    assert answer.status_code == 503
+    await ours.aclose()
+    assert not told.full
+    await told.close()

@@ -1,0 +1,59 @@
+"""The figures of the dashboard against a plain count of every call, whatever happened and whenever they are kept."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from callwright import rollups
+from callwright.db import Pool
+from callwright.reports import insights
+from callwright.reports.asked import Asked
+from lives import AGENTS, CUSTOMERS, DAY_SPAN, MONDAY, STATUSES, ZONES, Life, plain, recount
+from submissions import onboard, scope
+
+
+def questions(chance: random.Random) -> Iterator[Asked]:
+    """The plain period, and each filter alone and with others."""
+    until = MONDAY + timedelta(days=chance.randrange(3, DAY_SPAN))
+    since = until - timedelta(days=chance.randrange(1, 9))
+    yield Asked(since, until)
+    yield Asked(since, until, agent_id=chance.choice(AGENTS))
+    yield Asked(since, until, intent=chance.choice(rollups.LABELS))
+    yield Asked(since, until, agent_id=chance.choice(AGENTS), intent=chance.choice(rollups.LABELS))
+    yield Asked(since, until, customer_id=chance.choice(CUSTOMERS))
+    yield Asked(since, until, disposition=chance.choice(STATUSES), agent_id=chance.choice((None, *AGENTS)))
+
+
+async def set_zone(rows: Pool, zone: str) -> None:
+    await rows.execute("UPDATE partners SET time_zone = $1 WHERE partner_id > 0", zone)
+
+
+async def keep(pool: Pool) -> None:
+    await rollups.keep_house(pool, asyncio.Event())
+
+
+@pytest.mark.parametrize("zone", ZONES)
+async def test_every_answer_equals_a_full_recount(pool: Pool, rows: Pool, zone: str) -> None:
+    await onboard(pool)
+    whose = await scope(pool)
+    await set_zone(rows, zone)
+    life, chance = Life(pool, whose, ZONES.index(zone)), random.Random(zone)
+    for _ in range(6):
+        for _ in range(15):
+            await life.step()
+            if chance.random() < 0.1:
+                await keep(pool)
+        if chance.random() < 0.2:
+            zone = chance.choice(ZONES)
+            await set_zone(rows, zone)
+        for asked in questions(chance):
+            found = await insights.read_overview(pool, whose, asked)
+            assert plain(found) == await recount(rows, zone, asked), asked
+    await keep(pool)
+    assert await rows.fetchval("SELECT count(*) FROM recounts_due WHERE partner_id > 0") == 0
+    for asked in questions(chance):
+        found = await insights.read_overview(pool, whose, asked)
+        assert plain(found) == await recount(rows, zone, asked), asked

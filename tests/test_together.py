@@ -1,0 +1,81 @@
+"""Work that jobs do together: each gets its own result, and a fault reaches whoever shared in it."""
+
+import asyncio
+from collections.abc import Sequence
+
+import asyncpg
+import pytest
+
+from callwright.db import Connection, Pool
+from callwright.errors import Unavailable
+from callwright.together import MOST_AT_A_TIME, Together
+from submissions import onboard
+
+
+class Work:
+    """Doubles numbers, and notes which partner's were done at a time."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[int, list[int]]] = []
+        self.faults: list[Exception] = []
+
+    async def __call__(self, connection: Connection, partner_id: int, items: Sequence[int]) -> list[int]:
+        self.done.append((partner_id, list(items)))
+        if self.faults:
+            raise self.faults.pop(0)
+        seen = await connection.fetchval("SELECT count(*) FROM partners")
+        assert seen == 1, "the transaction sees one partner's rows"
+        return [2 * item for item in items]
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+async def test_what_is_asked_for_meanwhile_is_done_in_one_transaction(pool: Pool, work: Work) -> None:
+    one, other = await onboard(pool, "one"), await onboard(pool, "other")
+    together = Together(pool, work)
+    numbers = range(MOST_AT_A_TIME + 7)
+    asked = [together(partner.partner_id, number) for number in numbers for partner in (one, other)]
+    assert await asyncio.gather(*asked) == [2 * number for number in numbers for _ in (one, other)]
+    for partner in (one, other):
+        done = [items for partner_id, items in work.done if partner_id == partner.partner_id]
+        assert [number for items in done for number in items] == list(numbers)
+        assert max(map(len, done)) == MOST_AT_A_TIME
+
+
+async def test_a_fault_reaches_everybody_who_shared_in_it_and_nobody_else(pool: Pool, work: Work) -> None:
+    partner_id = (await onboard(pool)).partner_id
+    together = Together(pool, work)
+    work.faults = [Unavailable()]
+    asked = [asyncio.create_task(together(partner_id, number)) for number in range(3)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Unavailable] * 3
+    assert await together(partner_id, 3) == 6
+
+
+async def test_who_is_cancelled_takes_nobody_along(pool: Pool, work: Work) -> None:
+    partner_id = (await onboard(pool)).partner_id
+    together = Together(pool, work)
+    asked = [asyncio.create_task(together(partner_id, number)) for number in range(3)]
+    await asyncio.sleep(0)
+    asked[1].cancel()
+    assert [await asked[0], await asked[2]] == [0, 4]
+    assert asked[1].cancelled()
+
+
+async def test_what_deadlocked_is_done_again(pool: Pool, work: Work) -> None:
+    partner_id = (await onboard(pool)).partner_id
+    work.faults = [asyncpg.DeadlockDetectedError("head-on")] * 2
+    assert await Together(pool, work)(partner_id, 4) == 8
+    assert len(work.done) == 3
+
+
+async def test_the_patient_wait_for_a_database_that_is_away(
+    pool: Pool, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callwright.together.SAVE_PAUSE", 0.01)
+    partner_id = (await onboard(pool)).partner_id
+    work.faults = [Unavailable()]
+    assert await Together(pool, work, patient=True)(partner_id, 4) == 8

@@ -1,0 +1,55 @@
+"""Tries: what ends one that is not of the call's making gives it back."""
+
+import asyncio
+
+import pytest
+
+from callwright import calls, db, tries
+from callwright.db import Pool, Scope
+from callwright.errors import Unavailable
+from submissions import onboard, scope, submission
+
+
+@pytest.fixture
+async def ours(pool: Pool) -> Scope:
+    await onboard(pool)
+    found = await scope(pool)
+    await calls.accept(pool, found, [submission()])
+    return found
+
+
+async def counted(rows: Pool) -> tuple[int, int]:
+    row = await rows.fetchrow("SELECT attempts, open_tries FROM calls")
+    assert row is not None
+    return row["attempts"], row["open_tries"]
+
+
+@pytest.mark.parametrize("why", [Unavailable, asyncio.CancelledError])
+async def test_a_database_that_is_away_and_a_stop_use_up_no_try(
+    pool: Pool, rows: Pool, ours: Scope, why: type[BaseException]
+) -> None:
+    async def broken_off() -> None:
+        async with tries.begun(pool, asyncio.Lock(), "fetch", "received", ours.partner_id, "call-1") as call:
+            assert call is not None
+            assert call.attempts == 1
+            raise why
+
+    for _ in range(2 * calls.TRIES):
+        with pytest.raises(why):
+            await broken_off()
+    assert await counted(rows) == (0, 0)
+
+
+async def test_what_breaks_off_otherwise_is_counted(pool: Pool, rows: Pool, ours: Scope) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with tries.begun(pool, asyncio.Lock(), "fetch", "received", ours.partner_id, "call-1"):
+            _ = 1 / 0
+    assert await counted(rows) == (1, 1)
+
+
+async def test_the_count_has_an_end(pool: Pool, rows: Pool, ours: Scope) -> None:
+    await rows.execute("UPDATE calls SET attempts = 1000, open_tries = 1000")
+    async with db.transaction(pool, ours.partner_id) as connection:
+        call = await calls.begin_step(connection, ours.partner_id, "call-1", "received", alone=True)
+    assert call is not None
+    assert await counted(rows) == (1000, 1000)

@@ -1,0 +1,94 @@
+// The dashboard: its charts, its tables that sort in place, and figures that move when calls end.
+import { drawAll, forget } from "../charts.js";
+import "../insights.css";
+import htmx, { onContent } from "../htmx.js";
+import { token } from "../tokens.js";
+
+const PAUSE = 300; // milliseconds after the last key before something is looked for
+
+onContent(drawAll);
+
+// A sort link or a page of a list swaps its own part, and stays a link for those without scripts.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  const part = link?.closest("#contacts-found, #leaderboard-table");
+  if (!part || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  if (!link.closest("thead, .pager")) return;
+  event.preventDefault();
+  const key = link.closest("th") ? link.textContent.replace(/[↑↓]/, "").trim() : null;
+  swap(link.getAttribute("href"), `#${part.id}`).then(() => {
+    const again = document.getElementById(part.id);
+    const heads = [...(again?.querySelectorAll("thead a") ?? [])];
+    (heads.find((each) => key && each.textContent.replace(/[↑↓]/, "").trim() === key) ?? again?.querySelector(".table"))?.focus();
+  });
+});
+
+// A search looks as one types; Enter does too.
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-search]");
+  if (!form || event.target.type !== "search") return;
+  clearTimeout(form.waiting);
+  form.waiting = setTimeout(() => search(form), PAUSE);
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-search]");
+  if (!form) return;
+  event.preventDefault();
+  clearTimeout(form.waiting);
+  search(form);
+});
+
+function search(form) {
+  const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+  swap(`${form.getAttribute("action")}?${asked}`, form.dataset.search);
+}
+
+// Get a page and put its part into the place of ours.
+function swap(address, part) {
+  return htmx.ajax("GET", address, { source: part, target: part, select: part, swap: "outerHTML" });
+}
+
+// Choices of the filters take effect at once; what is typed when it is sent.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-sends-itself]");
+  if (form && event.target.tagName === "SELECT") form.requestSubmit();
+});
+
+// The figures follow the calls: the server says that some have ended, and we look again, no more often than every few seconds.
+const AT_MOST_EVERY = 5000;
+let source;
+let looked = 0;
+let due;
+
+function listen() {
+  source?.close();
+  const live = document.getElementById("live");
+  if (!live) return;
+  const address = new URL(live.dataset.changes, location.href);
+  address.searchParams.set("token", token());
+  source = new EventSource(address);
+  source.addEventListener("change", () => {
+    clearTimeout(due);
+    due = setTimeout(refresh, Math.max(0, looked + AT_MOST_EVERY - Date.now()));
+  });
+}
+
+async function refresh() {
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", refresh, { once: true });
+    return;
+  }
+  looked = Date.now();
+  const open = [...document.querySelectorAll("#live details[open]")].map((each) => each.id);
+  const held = document.activeElement?.closest("#live") ? document.activeElement.getAttribute("href") : null;
+  forget(document.getElementById("live"));
+  await swap(location.pathname + location.search, "#live");
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (held) document.querySelector(`#live a[href="${CSS.escape(held)}"]`)?.focus();
+  document.dispatchEvent(new CustomEvent("callwright:refreshed"));
+}
+
+document.addEventListener("callwright:token", listen);
+window.addEventListener("pagehide", () => source?.close());
+window.addEventListener("pageshow", (event) => event.persisted && listen());
+listen();
