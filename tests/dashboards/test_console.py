@@ -244,7 +244,9 @@ async def test_workers_are_seen_by_their_connections(door: Door, module_database
     assert re.search(r"here\.example/4711 since \d+ \w+ \d{4}", said)
 
 
-@pytest.mark.parametrize(("free", "state"), [(10**12, "Good"), (10**9, "Look at it"), (10**8, "Bad"), (None, "Good")])
+@pytest.mark.parametrize(
+    ("free", "state"), [(10**12, "Good"), (10**9, "Look at it"), (10**8, "Bad"), (None, "Not checked")]
+)
 async def test_the_room_for_recordings(
     door: Door, monkeypatch: pytest.MonkeyPatch, free: int | None, state: str
 ) -> None:
