@@ -19,10 +19,14 @@ ALTER TABLE login_audit
     ADD CONSTRAINT login_audit_outcome_check CHECK (
         outcome IN ('let in', 'wrong secret', 'revoked key', 'unknown key', 'shut out', 'wrong link'));
 
--- When a call failed, for the list of those of all partners. An index on `state` would be written to whenever a call moves
--- on; this column stays null until one fails, so that calls which do not fail cost nothing.
-ALTER TABLE calls ADD COLUMN failed_at timestamptz
-    GENERATED ALWAYS AS (CASE WHEN state = 'failed' THEN ended_at END) STORED;
+-- When a call failed, for the list of those of all partners; written by calls.py as the call fails, null once it is tried
+-- again. An index on `state` would be written to whenever a call moves on; this column is null until one fails, so that
+-- calls which do not fail cost nothing. A column without a default is added without touching the rows: what is written
+-- here are those that have failed.
+ALTER TABLE calls ADD COLUMN failed_at timestamptz;
+SET LOCAL ROLE callwright_operator;  -- row level security holds the tables' owner too
+UPDATE calls SET failed_at = ended_at WHERE state = 'failed';
+RESET ROLE;
 CREATE INDEX calls_failed ON calls (failed_at, partner_id, call_id) INCLUDE (failure_code) WHERE failed_at IS NOT NULL;
 
 -- By which engines the results of the last day were made: a few pages for millions of rows.
