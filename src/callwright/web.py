@@ -19,6 +19,7 @@ from callwright.api.wire import GuardedProtocol
 from callwright.dashboards import assets, call_details, correcting, insights, lists, live, recording
 from callwright.dashboards.console import callbacks, engines, failed_calls, login, logins, overview, partners
 from callwright.dashboards.console.door import Installation
+from callwright.dashboards.rendering import compile_templates
 from callwright.db import open_pool
 from callwright.errors import SetupError
 from callwright.limits import DatabaseLimiter, RedisLimiter
@@ -66,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.token_keys = TokenKeys(pool, sealer)
         app.state.changes = live.Changes(pool)
         app.state.frame_localhost = settings.frame_localhost
+        await asyncio.to_thread(compile_templates)
         with scratch_folder(Path(tempfile.gettempdir())) as scratch:
             app.state.listening = Listening(open_store, scratch)
             try:
