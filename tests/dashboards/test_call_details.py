@@ -125,7 +125,7 @@ async def test_a_long_history_of_conversations_comes_in_parts(door: Door) -> Non
         f"call-{n:02}" for n in range(4, -1, -1)
     ]
     assert "call-conversations" not in rest.text
-    for ended in ("yesterday", "2026-01-01T00:00:00", ""):
+    for ended in ("yesterday", "2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00", ""):
         assert (await screen.open("/call-conversations/call-24", ended=ended, before="x")).status_code == 404
 
 

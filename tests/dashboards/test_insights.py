@@ -139,7 +139,7 @@ async def test_whatever_stands_in_an_address_is_no_crash(door: Door, path: str) 
             answer = await screen.open(path, **{name: value})  # type: ignore[arg-type]
             assert answer.status_code == 200, (name, value)
             assert "<script>" not in answer.text.partition("<body>")[2]
-    for place in ("x", "2026-01-01~x", "2026-01-01T00:00:00+00:00~", "~"):
+    for place in ("x", "2026-01-01~x", "2026-01-01T00:00:00+00:00~", "~", "0001-01-01T00:00:00+14:00~x"):
         assert (await screen.open("/view-insights/calls", after=place)).status_code == 400
     assert (await screen.open("/view-insights/calls", after="2026-01-01T00:00:00+00:00~x")).status_code == 200
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from callwright import db
+from callwright.dashboards.asking import moment_of
 from callwright.dashboards.embed import PageError, PageRoute, Viewer, Viewing
 from callwright.dashboards.rendering import render
 from callwright.db import Connection, Scope
@@ -100,10 +101,7 @@ async def _found(
 
 
 def _cursor(request: Request) -> tuple[datetime, str]:
-    try:
-        ended = datetime.fromisoformat(request.query_params["ended"])
-        if ended.tzinfo is None or "\0" in request.query_params["before"]:
-            raise ValueError("no moment")
-        return ended, request.query_params["before"]
-    except (KeyError, ValueError):
-        raise PageError(404, "There is no such part of the list", "Open the page again.") from None
+    ended, before = moment_of(request.query_params.get("ended", "")), request.query_params.get("before")
+    if ended is None or before is None or "\0" in before:
+        raise PageError(404, "There is no such part of the list", "Open the page again.")
+    return ended, before
