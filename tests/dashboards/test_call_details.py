@@ -233,6 +233,14 @@ async def test_a_form_that_is_none_of_ours_changes_nothing(door: Door, body: byt
     assert (await screen.open(FORM, turn="99")).status_code == 404
 
 
+@pytest.mark.parametrize("about", ["intent", "score"])
+async def test_what_was_not_judged_yet_is_not_corrected(door: Door, about: str) -> None:
+    screen = await screen_of(door)
+    await calls.accept(door.pool, await screen.scope(), [submission("one/two")])
+    answer = await say(screen, about=about, subject="", value="1", by="Ann")
+    assert (answer.status_code, "This call has not been judged yet." in words(answer)) == (409, True)
+
+
 async def test_the_first_page_of_a_long_call_is_small(door: Door) -> None:
     """An hour and a half of talk with all that it loads, but for the sound."""
     lines = [(LINES[n % 6][0], f"{LINES[n % 6][1]} {'%x' % (n**7 * 7919)}") for n in range(900)]
