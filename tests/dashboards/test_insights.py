@@ -15,7 +15,7 @@ import pytest
 
 from callwright import rollups
 from callwright.analysis import Bant, Statement
-from callwright.dashboards import assets
+from callwright.dashboards import assets, insights
 from callwright.dashboards.live import Changes
 from callwright.db import Scope
 from dashboards.test_pages import words
@@ -86,6 +86,15 @@ async def test_every_figure_leads_to_the_calls_behind_it(door: Door) -> None:
     )
     assert sorted(await calls_of(screen, links(page, "contacts")["3"])) == expected["Interested"]
 
+    rows = re.findall(
+        r'<tr>\s*<th scope="row">(?:(?!</th>).)*?(?:Meera Nair|Asha &amp; Sons).*?</tr>', page.text, re.DOTALL
+    )
+    assert len(rows) == 2
+    for row in rows:
+        found = [unescape(link) for link in re.findall(r'<td class="number">.*?href="([^"]*)"', row, re.DOTALL)]
+        assert len(found) >= 2, "each figure of an agent and of a contact"
+        for link in found:
+            assert set(await calls_of(screen, link)) == set(expected["Interested"])
 
 async def test_a_list_of_calls_shows_what_it_was_narrowed_to(door: Door) -> None:
     screen = await furnished(door)
@@ -145,6 +154,33 @@ async def test_whatever_stands_in_an_address_is_no_crash(door: Door, path: str) 
 
 
 async def test_contacts_are_searched_and_sorted(door: Door) -> None:
+async def test_names_without_end_make_no_page_without_end(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(insights, "MOST_SHOWN", 2)
+    monkeypatch.setattr(insights, "MOST_LISTED", 5)
+    screen = await screen_of(door)
+    for number in range(8):
+        about = Bant(concern_categories=Statement(f"Concern {number}", (1,)))
+        made = analysis(bant=about, quality=(judged(f"Parameter {number}", number),))
+        await screen.call(f"call-{number}", made, disposition_status=f"Disposition {number}")
+    page = await screen.open("/view-insights")
+    saved = (await screen.open("/view-insights", format="csv")).text
+    for name, part in (("Concern", "concerns"), ("Parameter", "gaps"), ("Disposition", "dispositions")):
+        shown = [label for label in links(page, part) if label.startswith(name)]
+        assert len(shown) == 5, part
+        assert all(f"{name} {number}" in saved for number in range(8))
+    assert words(page).count("3 more are in the CSV file of this page.") == 3
+
+
+async def test_what_no_call_of_an_agent_told_is_no_zero(door: Door) -> None:
+    screen = await screen_of(door)
+    await screen.call("lost", None, agent_id="silent")
+    said = words(await screen.open("/view-insights/agents"))
+    none = "— not assessed"
+    assert re.search(rf"silent 1 (none before )?{none} {none} {none} ", said), said
+    rows = list(csv.DictReader(io.StringIO((await screen.open("/view-insights/agents", format="csv")).text)))
+    assert [(row["calls"], row["talk_seconds"], row["quality"]) for row in rows] == [("1", "", "")]
+
+
     screen = await furnished(door)
     await rollups.keep_house(door.pool, asyncio.Event())
     assert "Asha & Sons" in words(await screen.open("/view-insights/contacts", search="sons"))

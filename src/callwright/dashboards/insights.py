@@ -32,7 +32,9 @@ router = APIRouter(route_class=PageRoute)
 
 INTENT_TONES = {"INTERESTED": "good", "NEUTRAL": "level", "NOT_INTERESTED": "bad", "NOT_QUALIFIED": "warn"}
 MOST_SHOWN = 8
-"""Of concerns, pitch gaps and dispositions; the table has all."""
+"""Of concerns, pitch gaps and dispositions; the rest can be opened."""
+MOST_LISTED = 100
+"""Of each of them with what can be opened: a partner's own words may be without end. The CSV file has all."""
 
 
 @router.get(INSIGHTS)
@@ -67,6 +69,7 @@ async def insights(request: Request, viewer: Viewing) -> Response:
         trend=_trend(question, found),
         dispositions=_dispositions(question, found),
         most=MOST_SHOWN,
+        listed=MOST_LISTED,
         changes=address(viewer, CHANGES),
         lists={"agents": AGENTS, "contacts": CONTACTS},
         **agents_context(request, question, found.agents, shown=10),
@@ -120,20 +123,21 @@ def _trend(question: Question, found: Overview) -> list[dict[str, Any]]:
 
 
 def _dispositions(question: Question, found: Overview) -> dict[str, Any]:
-    """How often each was set, by step; the rare ones only in the table."""
+    """How often each was set: by step in the drawing, all together in the table, which has the rarer ones too."""
     steps = _steps(found)
+    named = list(found.dispositions.items())[:MOST_LISTED]
     return {
         "days": steps,
-        "rows": [
+        "drawn": [
             {
                 "name": name,
-                "total": sum(by_day.values()),
                 "counts": [by_day.get(day, 0) for day in steps],
-                "link": question.calls(told=name),
                 "links": [question.calls(told=name, **_span(found, day)) for day in steps],
             }
-            for name, by_day in found.dispositions.items()
+            for name, by_day in named[:MOST_SHOWN]
         ],
+        "rows": [(name, sum(by_day.values()), question.calls(told=name)) for name, by_day in named],
+        "all": len(found.dispositions),
     }
 
 

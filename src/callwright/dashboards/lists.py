@@ -41,7 +41,7 @@ _CALL_COLUMNS = tuple(each.name for each in fields(EndedCall))
 AGENT_SORTS: dict[str, Callable[[AgentLine], Any]] = {
     "name": lambda line: (line.name or line.agent_id).lower(),
     "calls": lambda line: line.now.calls,
-    "talk": lambda line: line.now.talk_ms,
+    "talk": lambda line: line.now.talk_seconds,
     "quality": lambda line: line.now.quality,
     "interest": lambda line: line.now.interest,
 }
