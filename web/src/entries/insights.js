@@ -16,12 +16,23 @@ document.addEventListener("click", (event) => {
   if (!link.closest("thead, .pager")) return;
   event.preventDefault();
   const key = link.closest("th") ? link.textContent.replace(/[↑↓]/, "").trim() : null;
-  swap(link.getAttribute("href"), `#${part.id}`).then(() => {
+  swap(link.getAttribute("href"), `#${part.id}`).then((swapped) => {
+    if (!swapped) return;
+    keepOrder(link.href);
     const again = document.getElementById(part.id);
     const heads = [...(again?.querySelectorAll("thead a") ?? [])];
     (heads.find((each) => key && each.textContent.replace(/[↑↓]/, "").trim() === key) ?? again?.querySelector(".table"))?.focus();
   });
 });
+
+// The address keeps how the tables are sorted: the figures are renewed by it, and a view can be shared.
+function keepOrder(address) {
+  const ours = new URL(location.href);
+  for (const [name, value] of new URL(address).searchParams) {
+    if (/^(agents|contacts)-(by|order)$/.test(name)) ours.searchParams.set(name, value);
+  }
+  history.replaceState(history.state, "", ours);
+}
 
 // A search looks as one types; Enter does too.
 document.addEventListener("input", (event) => {
@@ -38,14 +49,18 @@ document.addEventListener("submit", (event) => {
   search(form);
 });
 
-function search(form) {
+async function search(form) {
   const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
-  swap(`${form.getAttribute("action")}?${asked}`, form.dataset.search);
+  if (!(await swap(`${form.getAttribute("action")}?${asked}`, form.dataset.search))) return;
+  const found = document.querySelector(form.dataset.search);
+  document.querySelector("[data-said]").textContent = found.querySelector(".pager .quiet, .empty strong").textContent;
 }
 
-// Get a page and put its part into the place of ours.
-function swap(address, part) {
-  return htmx.ajax("GET", address, { source: part, target: part, select: part, swap: "outerHTML" });
+// Get a page and put its part into the place of ours, unless something else is asked for meanwhile; says whether it was.
+async function swap(address, part) {
+  const before = document.querySelector(part);
+  await htmx.ajax("GET", address, { source: part, target: part, select: part, swap: "outerHTML" }).catch(() => {});
+  return !before.isConnected;
 }
 
 // Choices of the filters take effect at once; what is typed when it is sent.
