@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from callwright import db, rollups
+from callwright.dashboards import live
 from callwright.dashboards.asking import (
     AGENTS,
     CHANGES,
@@ -22,6 +23,7 @@ from callwright.dashboards.embed import PageError, PageRoute, Viewing
 from callwright.dashboards.lists import agents_context, contacts_context
 from callwright.dashboards.rendering import address, render
 from callwright.reports import viewers
+from callwright.reports.changes import read_marks
 from callwright.reports.choices import read_choices
 from callwright.reports.contact_list import list_contacts
 from callwright.reports.insights import Overview, Point, read_overview
@@ -46,6 +48,7 @@ async def insights(request: Request, viewer: Viewing) -> Response:
     async with db.transaction(pool, viewer.scope) as connection:
         if viewer.agent_id is not None and not await viewers.has_agent(connection, viewer.scope, viewer.agent_id):
             raise PageError(404, "This agent is not known here", "No call of this team names an agent of that id.")
+        mark = (await read_marks(connection, [viewer.scope]))[viewer.scope]
         choices = await read_choices(connection, viewer.scope, question.asked.customer_id)
         listed = await list_contacts(connection, viewer.scope, question.asked, contacts["page"])
     found = await read_overview(pool, viewer.scope, question.asked)
@@ -70,7 +73,7 @@ async def insights(request: Request, viewer: Viewing) -> Response:
         dispositions=_dispositions(question, found),
         most=MOST_SHOWN,
         listed=MOST_LISTED,
-        changes=address(viewer, CHANGES),
+        changes=address(viewer, CHANGES, shown=live.written(mark)),
         lists={"agents": AGENTS, "contacts": CONTACTS},
         **agents_context(request, question, found.agents, shown=10),
         contacts={**contacts, "found": listed[0], "more": listed[1]},

@@ -71,12 +71,15 @@ document.addEventListener("change", (event) => {
 
 // The figures follow the calls: the server says that some have ended, and we look again, no more often than every few seconds.
 const AT_MOST_EVERY = 5000;
+const AGAIN_AFTER = 60 * 1000; // where the server has refused to tell, after which browsers do not ask again
 let source;
 let looked = 0;
 let due;
+let again;
 
 function listen() {
   source?.close();
+  clearTimeout(again);
   const live = document.getElementById("live");
   if (!live) return;
   const address = new URL(live.dataset.changes, location.href);
@@ -86,6 +89,9 @@ function listen() {
     clearTimeout(due);
     due = setTimeout(refresh, Math.max(0, looked + AT_MOST_EVERY - Date.now()));
   });
+  source.addEventListener("error", ({ target }) => {
+    if (target === source && target.readyState === EventSource.CLOSED) again = setTimeout(listen, AGAIN_AFTER);
+  });
 }
 
 async function refresh() {
@@ -94,16 +100,20 @@ async function refresh() {
     return;
   }
   looked = Date.now();
-  const open = [...document.querySelectorAll("#live details[open]")].map((each) => each.id);
-  const held = document.activeElement?.closest("#live") ? document.activeElement.getAttribute("href") : null;
-  forget(document.getElementById("live"));
-  await swap(location.pathname + location.search, "#live");
+  const before = document.getElementById("live");
+  const open = [...before.querySelectorAll("details[open]")].map((each) => each.id);
+  const held = before.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  if (!(await swap(location.pathname + location.search, "#live"))) return; // what is shown stays
+  forget(before);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (held) document.querySelector(`#live a[href="${CSS.escape(held)}"]`)?.focus();
   document.dispatchEvent(new CustomEvent("callwright:refreshed"));
 }
 
 document.addEventListener("callwright:token", listen);
-window.addEventListener("pagehide", () => source?.close());
+window.addEventListener("pagehide", () => {
+  source?.close();
+  clearTimeout(again);
+});
 window.addEventListener("pageshow", (event) => event.persisted && listen());
 listen();

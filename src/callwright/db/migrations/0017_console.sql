@@ -1,4 +1,4 @@
--- The operator's console: who is logged in, their logins, and what its pages look up over all partners.
+-- The operator's console: who is logged in, their logins, and what its pages look up over all partners; what live pages see.
 
 -- Written by console_sessions.py: a row for each link, which its one login makes a session. Of the link and of the session
 -- there are hashes alone. Of the house, not of a partner, and so closed to transactions that see one partner's rows.
@@ -28,6 +28,9 @@ SET LOCAL ROLE callwright_operator;  -- row level security holds the tables' own
 UPDATE calls SET failed_at = ended_at WHERE state = 'failed';
 RESET ROLE;
 CREATE INDEX calls_failed ON calls (failed_at, partner_id, call_id) INCLUDE (failure_code) WHERE failed_at IS NOT NULL;
+
+-- How far a subtenant's log of what is due was counted: open pages hear of what was added and taken between two looks, too.
+ALTER TABLE rolled_subtenants ADD COLUMN counted_to bigint NOT NULL DEFAULT 0;
 
 -- By which engines the results of the last day were made: a few pages for millions of rows.
 CREATE INDEX transcripts_by_time ON transcripts USING brin (made_at);
