@@ -13,6 +13,7 @@ import structlog
 from fastapi import Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from callwright import db
 from callwright.dashboards.assets import accepted_codings
@@ -200,6 +201,8 @@ class PageRoute(APIRoute):
 
 def _refused(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
+    if isinstance(error, ClientDisconnect):  # a form broke off, and nobody is there to read why
+        return Response(status_code=400)
     if isinstance(error, NotFound):
         refusal = PageError(404, error.message, "There is nothing of that name here, or it is not yours to see.")
     elif isinstance(error, Unavailable):

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from callwright import db
 from callwright.dashboards.asking import CHANGES
 from callwright.dashboards.embed import PageError, PageRoute, Viewing
+from callwright.dashboards.flowing import Flow
 from callwright.db import Pool, Scope
 from callwright.errors import Unavailable
 from callwright.reports.changes import Mark, is_later, read_marks
@@ -137,8 +138,5 @@ async def changes(request: Request, viewer: Viewing) -> Response:
             503, "Too many pages are open", "This one is not kept up to date; reload it to see what is new."
         )
     left = viewer.expires_at.timestamp() - datetime.now(UTC).timestamp()
-    return StreamingResponse(
-        told.watch(viewer.scope, max(left, 0.0), _shown(request)),
-        media_type="text/event-stream",
-        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-    )
+    news = told.watch(viewer.scope, max(left, 0.0), _shown(request))
+    return Flow(news, 200, {"cache-control": "no-store", "x-accel-buffering": "no"}, "text/event-stream")

@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 import orjson
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from callwright import db
 from callwright.dashboards.embed import PageError, PageRoute, Viewer, Viewing
+from callwright.dashboards.flowing import Flow
 from callwright.db import Connection, Scope
 from callwright.errors import StepFailed, Unavailable
 from callwright.recordings.listening import Listening, Playable
@@ -83,7 +83,7 @@ def _answer(request: Request, listening: Listening, playable: Playable) -> Respo
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=playable.media_type)
     body = listening.stream(playable, start, end)
-    return StreamingResponse(body, status, headers, media_type=playable.media_type)
+    return Flow(body, status, headers, playable.media_type)
 
 
 def _asked(request: Request, tag: str) -> tuple[str, str] | None:
