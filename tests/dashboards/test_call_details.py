@@ -113,6 +113,14 @@ async def test_the_state_of_a_call_under_way_moves_until_there_is_something_to_s
     assert ready.headers["hx-refresh"] == "true"
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("hi", ' lang="hi"'), ("en", ""), (None, ""), ("english", ""), ('x" onload="', "")]
+)
+async def test_words_are_read_out_in_their_language(door: Door, language: str | None, told: str) -> None:
+    page = (await (await with_call(door, language=language)).open(PATH)).text
+    assert f'<p class="words" dir="auto"{told}>{LINES[0][1]}</p>' in page
+
+
 async def test_a_long_history_of_conversations_comes_in_parts(door: Door) -> None:
     screen = await screen_of(door)
     for number in range(25):

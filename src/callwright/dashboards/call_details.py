@@ -1,5 +1,6 @@
 """`/call-details/{call-id}`: one customer, its conversations, and one of them to listen to, read and judge."""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -77,10 +78,17 @@ def shown(page: CallPage) -> dict[str, Any]:
         "conversations": page.conversations,
         "next_conversation": page.next_conversation,
         "name": page.lead.name or f"Customer {page.call.customer_id}",
+        "spoken": _language(page),
         "times": {turn.machine.id: (turn.machine.start, turn.machine.end) for turn in page.turns},
         "written": lambda day: f"{date.fromisoformat(day):%-d %b %Y}",
         "coverage": coverage if coverage is not None and coverage < WELL_COVERED else None,
     }
+
+
+def _language(page: CallPage) -> str | None:
+    """The language in which the words are read out, where it is not the page's and an engine has told its code."""
+    told = page.transcript.language if page.transcript else None
+    return told if told and told != "en" and re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", told) else None
 
 
 def refuse_impossible(call_id: str) -> None:
