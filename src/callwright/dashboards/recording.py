@@ -34,6 +34,7 @@ async def recording(request: Request, viewer: Viewing, call_id: str) -> Response
     """Stream a recording, or the one range of it that is asked for (RFC 9110, section 14); several are sent whole."""
     recorded = await _found(request, viewer, call_id, call_page.read_recorded)
     listening: Listening = request.app.state.listening
+    await request.state.holds.aclose()  # a copy may have to be made first: that waits for others, and asks no database
     try:
         playable = await listening.playable(recorded)
     except FileNotFoundError:
