@@ -24,7 +24,7 @@ from callwright.errors import Unavailable
 from callwright.lanes import Handler, Running, lane, until
 from callwright.outbound import Outbound, Policy
 from callwright.pipeline import Tools
-from callwright.recordings.audio import DecodeLimits
+from callwright.recordings.audio import DecodeLimits, warm_up
 from callwright.recordings.fetch import FetchLimits
 from callwright.recordings.scratch import scratch_folder
 from callwright.recordings.store import Store
@@ -114,6 +114,7 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
         transcriber = await stack.enter_async_context(
             Transcriber.open(settings.transcriber, engine_options(settings), processes=settings.worker_concurrency)
         )
+        warm_up()
         analyser = analyser_of(settings)
         pool, queue_pool = await open_pools(settings.database_url.get_secret_value(), process_name())
         stack.push_async_callback(pool.close)

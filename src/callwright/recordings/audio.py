@@ -73,6 +73,11 @@ async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_
         raise
 
 
+def warm_up() -> None:
+    """Start the process that forks those which decode, so that the first recording need not wait for its libraries."""
+    _server.start()
+
+
 async def write_copy(source: Path, target: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
     """Write a recording once more as MP3, in time with its samples, in a process as `decode`'s.
 
@@ -186,11 +191,15 @@ class _Server:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
+    def start(self) -> None:
+        """Start the server where there is none, or the last one has ended; it is not waited for."""
+        if self._control is None or self._process is None or self._process.poll() is not None:
+            self._start()
+
     def send(self, job: bytes, files: list[int]) -> None:
         """Hand a job over; a moment's work, except that a new server is started where the last one has ended."""
         for attempt in range(2):
-            if self._control is None or self._process is None or self._process.poll() is not None:
-                self._start()
+            self.start()
             try:
                 socket.send_fds(cast("socket.socket", self._control), [job], files)
             except (BrokenPipeError, ConnectionError):

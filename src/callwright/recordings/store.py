@@ -95,7 +95,7 @@ class Store:
         Returns:
             Bytes written.
         """
-        writer: "AsyncWritableFile | None" = None
+        writer: AsyncWritableFile | None = None
         size, piece = 0, bytearray()
         try:
             async for chunk in chunks:
