@@ -1,20 +1,27 @@
-"""Keeps what is made of the code and yet lies in the repository: examples within pages, and the Postman collection."""
+"""Keeps what is made of the code and yet lies in the repository: tables, examples within pages, the Postman file."""
 
 import re
 from pathlib import Path
 
 from callwright.api.openapi import openapi_document
+from docs_site.commands import commands_filled
 from docs_site.index import DOCS, ROOT
 from docs_site.postman import collection
+from docs_site.settings import settings_filled
 
 POSTMAN = ROOT / "clients" / "postman" / "callwright.postman_collection.json"
+SETTINGS, COMMANDS = DOCS / "reference" / "settings.md", DOCS / "reference" / "cli.md"
 _LANGUAGES = {".sh": "sh", ".py": "python", ".mjs": "js"}
 _EXAMPLE = re.compile(r"^<!-- (?P<name>docs/examples/[\w.]+) -->\n(?:```\w+\n.*?^```\n)?\n*", re.DOTALL | re.MULTILINE)
 
 
 def committed() -> dict[Path, str]:
     """What these files must have in them, by the code as it is."""
-    made = {POSTMAN: collection(openapi_document())}
+    made = {
+        POSTMAN: collection(openapi_document()),
+        SETTINGS: settings_filled(SETTINGS.read_text("utf-8")),
+        COMMANDS: commands_filled(COMMANDS.read_text("utf-8")),
+    }
     for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text("utf-8")
         if _EXAMPLE.search(text):

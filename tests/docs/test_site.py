@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from docs_site.build import NotBuilt, build, navigated
+from docs_site.commands import commands_filled
 from docs_site.committed import committed
 from docs_site.endpoints import operations, pages
 from docs_site.index import INDEX, read_index
 from docs_site.schemas import fields
+from docs_site.settings import settings_filled
 from docs_site.staging import place, stage
 
 from callwright.api.openapi import openapi_document
@@ -179,3 +181,16 @@ def test_what_the_pages_for_managers_name_is_on_the_dashboards() -> None:
         named = re.findall(r"(?<![*\w])\*([^*\n]+)\*(?!\*)", page(f"docs/how-to/{name}.md"))
         assert len(named) > 2
         assert [each for each in named if each not in shown] == [], name
+
+
+def test_tables_come_from_the_code_and_nothing_else_of_a_page_does() -> None:
+    told = commands_filled(
+        "## A\n\n### `callwright partner list`\n\nLists.\n\n| option |\n|---|\n| `--old` |\n\n## B\n"
+    )
+    assert told == (
+        "## A\n\n### `callwright partner list`\n\nLists.\n\n| option | default | meaning |\n|---|---|---|\n"
+        "| `--json` | off | print JSON for scripts |\n\n## B\n"
+    )
+    told = settings_filled("Text.\n\n| `CALLWRIGHT_LOG_LEVEL` | old |\n| `CALLWRIGHT_KILL_AT` | old |\n")
+    meaning = "`debug`, `info`, `warning` or `error`"
+    assert told == f"Text.\n\n| `CALLWRIGHT_LOG_LEVEL` | `info` | {meaning} |\n| `CALLWRIGHT_KILL_AT` | old |\n"
