@@ -1,6 +1,7 @@
 """The site is built without a warning, lists every page, tells of every endpoint, and fetches nothing elsewhere."""
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -194,3 +195,27 @@ def test_tables_come_from_the_code_and_nothing_else_of_a_page_does() -> None:
     told = settings_filled("Text.\n\n| `CALLWRIGHT_LOG_LEVEL` | old |\n| `CALLWRIGHT_KILL_AT` | old |\n")
     meaning = "`debug`, `info`, `warning` or `error`"
     assert told == f"Text.\n\n| `CALLWRIGHT_LOG_LEVEL` | `info` | {meaning} |\n| `CALLWRIGHT_KILL_AT` | old |\n"
+
+
+def shown(value: object, path: str = "") -> Iterator[str]:
+    """The path of every field of an example."""
+    if isinstance(value, list):
+        yield from shown(value[0] if value else None, path)
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        here = f"{path}.{name}".lstrip(".") + "[]" * depth(inner)
+        yield here
+        yield from shown(inner, here)
+
+
+def depth(value: object) -> int:
+    """How many lists a value is within."""
+    return 1 + depth(value[0] if value else None) if isinstance(value, list) else 0
+
+
+def test_examples_show_no_field_that_is_not_described() -> None:
+    for _, path, operation in operations(DOCUMENT):
+        answer = operation["responses"]["200"]["content"]["application/json"]
+        described = [field.path for field in fields(DOCUMENT, answer["schema"])]
+        free = [each for each in described if not any(other.startswith(f"{each}.") for other in described)]
+        strange = [each for each in shown(answer["example"]) if each not in described]
+        assert [s for s in strange if not any(s.startswith((f"{each}.", f"{each}[")) for each in free)] == [], path
