@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev web demo bench evals test pictures soak check format lock clean
+.PHONY: help install dev web demo bench evals docs test pictures soak check format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ evals: dev ## Measure analysis and transcription against labels (ONLY="analysis 
 	@$(BIN)/python -m evals.run $(if $(AUDIO),--audio "$(AUDIO)") $(if $(WRITE),--write) \
 	  $(if $(SHOW_HELD_OUT),--show-held-out) $(ONLY)
 
+docs: dev ## Build the documentation into site/, every warning an error, and renew what pages take from the code
+	@$(BIN)/python -m docs_site.build
+
 test: dev ## Check style, types and import order, then run the whole suite
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -78,5 +81,5 @@ lock: $(UV) ## Renew the lock files from pyproject.toml
 	  --no-annotate - -o requirements/uv.lock
 
 clean: ## Remove the environment and every cache
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist \
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist site \
 	  web/node_modules src/callwright/dashboards/static

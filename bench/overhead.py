@@ -69,8 +69,8 @@ async def measure(scale: Scale) -> list[Figure]:
             wall / engine,
             1.05,
             at_most=True,
-            note=f"{len(chosen)} recordings of the demo, each {ROUNDS} times, one at a time, from a worker that is ready to "
-            "the last call",
+            note=f"{len(chosen)} recordings of the demo, each {ROUNDS} times, one at a time, from a worker that is "
+            "ready to the last call",
         ),
         Figure(
             "audio that one process of pocketsphinx transcribes",

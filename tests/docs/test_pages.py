@@ -26,6 +26,7 @@ CODE = [block for path in PAGES for block in blocks(path)]
 TESTS_ONLY = {
     "CALLWRIGHT_TEST_DATABASE_URL",
     "CALLWRIGHT_TEST_CHROMIUM",
+    "CALLWRIGHT_TEST_EXAMPLES",
     "CALLWRIGHT_SCREENSHOTS",
     "CALLWRIGHT_KILL_AT",
 }
@@ -173,7 +174,7 @@ def test_the_architecture_has_a_line_for_every_module() -> None:
 def test_what_the_architecture_and_the_decisions_point_to_in_the_code_is_there() -> None:
     for path in PAGES:
         for span in code_spans(path.read_text("utf-8")):
-            if re.fullmatch(r"(?:src|tests|demo|docs|requirements|\.ci)/[\w./-]*", span):
+            if re.fullmatch(r"(?:src|tests|demo|docs|docs_site|requirements|\.ci)/[\w./-]*", span):
                 assert (ROOT / span).exists(), f"{path.name}: {span}"
 
 

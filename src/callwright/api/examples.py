@@ -197,7 +197,7 @@ CALLS: dict[str, Any] = {
         {
             name: value
             for name, value in CALL.items()
-            if name not in ("metadata", "custom_fields", "recording", "transcript", "analysis")
+            if name not in ("metadata", "custom_fields", "recording", "transcript", "analysis", "analysis_history")
         }
     ],
     "next_cursor": None,

@@ -11,7 +11,9 @@ from callwright.db import Connection
 
 
 def show(
-    partner: Annotated[str | None, typer.Option(help="Only logins with this partner's key.")] = None,
+    partner: Annotated[
+        str | None, typer.Option(show_default="all", help="Only logins with this partner's key.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """List the newest logins: those refused, and once a minute those let in."""

@@ -116,16 +116,29 @@ def set_(
     name: Name,
     rate_limit: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Requests per minute.")] = None,
     share: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Of the work, beside other partners; 100 unless it is set.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="The share of the work while other partners have calls waiting too; 100 until it is set.",
+        ),
     ] = None,
-    agent_channel: Annotated[int | None, typer.Option(min=0, max=1, help="The agent's channel in stereo.")] = None,
-    auto_provision: Annotated[bool | None, typer.Option(help="Let it bring in tenants by using them.")] = None,
+    agent_channel: Annotated[
+        int | None, typer.Option(min=0, max=1, help="The agent's channel in stereo recordings.")
+    ] = None,
+    auto_provision: Annotated[bool | None, typer.Option(help="Whether it brings in tenants by using them.")] = None,
     frame_origin: Annotated[
         list[str] | None,
-        typer.Option(help="Whose pages may frame dashboards, as https://crm.example; several replace those before."),
+        typer.Option(
+            help="An origin whose pages may frame dashboards, as `https://crm.example`; given several times, all of "
+            "them replace those before, 20 at most."
+        ),
     ] = None,
     no_frame_origins: Annotated[bool, typer.Option("--no-frame-origins", help="Let no page frame dashboards.")] = False,
-    time_zone: Annotated[str | None, typer.Option(help="Whose days dashboards show, as Asia/Kolkata.")] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(help="The time zone whose days dashboards show, as `Asia/Kolkata`; UTC until it is set."),
+    ] = None,
 ) -> None:
     """Change a partner's settings; what is not given stays as it is."""
     if frame_origin and no_frame_origins:
