@@ -184,21 +184,22 @@ class Core:
 
     def _one_try(self, send: Send, until: float) -> Flow[Answer | Lost]:
         """Wait for a place among the partner's requests, send, and take in what the answer says of the limit."""
-        wait = self._pace.enter(self._clock())
+        while wait := self._pace.enter(self._clock()):
+            if self._clock() + wait > until:
+                raise RateLimited("Rate limit reached; the request was not sent.", 429, retry_after=wait)
+            yield Wait(wait)
+        counted = True
         try:
-            if wait > 0:
-                if self._clock() + wait > until:
-                    raise RateLimited("Rate limit reached; the request was not sent.", 429, retry_after=wait)
-                yield Wait(wait)
             left = max(until - self._clock(), 1.0)
             outcome = yield replace(send, timeout=min(send.timeout, left))
             assert outcome is not None
             if isinstance(outcome, Answer):
                 said = outcome.headers
                 self._pace.learn(said.get("ratelimit-policy", ""), said.get("ratelimit", ""), self._clock())
+                counted = outcome.status != 429
             return outcome
         finally:
-            self._pace.leave()
+            self._pace.leave(self._clock(), counted=counted)
 
 
 def worth_a_retry(outcome: Answer | Lost) -> bool:

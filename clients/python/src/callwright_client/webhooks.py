@@ -54,14 +54,14 @@ class Webhook:
         Raises:
             InvalidWebhook: Not signed with one of the secrets, too old, or no callback: answer 401 and do nothing.
         """
-        raw = body.encode() if isinstance(body, str) else body
+        raw = body.encode(errors="replace") if isinstance(body, str) else body
         found = {name.lower(): value for name, value in headers.items()}
         try:
             name, sent_at, signatures = (found[f"webhook-{part}"] for part in ("id", "timestamp", "signature"))
         except KeyError as missing:
             raise InvalidWebhook(f"The header {missing.args[0]} is missing.") from None
         self._check_time(sent_at)
-        signed = f"{name}.{sent_at}.".encode() + raw
+        signed = f"{name}.{sent_at}.".encode(errors="replace") + raw
         expected = [hmac.digest(key, signed, hashlib.sha256) for key in self._keys]
         if not any(hmac.compare_digest(one, each) for each in _signatures(signatures) for one in expected):
             raise InvalidWebhook("The signature fits none of the secrets.")
