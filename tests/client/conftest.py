@@ -1,7 +1,7 @@
 """A real server on a real port, a partner of each test's own, and both clients asked in the same words."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,9 +23,14 @@ class House:
     url: str
     pool: Pool
 
-    async def partner(self, *, rate_limit: int = 100_000) -> NewPartner:
-        """A new partner with tenant `acme` and the subtenants `sales` and `support`."""
-        added = await add_partner(self.pool, ("acme", "sales"), ("acme", "support"))
+    async def partner(
+        self,
+        *,
+        rate_limit: int = 100_000,
+        tenants: Sequence[tuple[str, str]] = (("acme", "sales"), ("acme", "support")),
+    ) -> NewPartner:
+        """A new partner with these tenants and subtenants."""
+        added = await add_partner(self.pool, *tenants)
         async with everywhere(self.pool) as lent:
             await partners.set_partner(lent, added.partner_id, rate_limit=rate_limit)
         return added
