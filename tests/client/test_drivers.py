@@ -111,7 +111,11 @@ async def test_nobody_there(server: LocalServer, desk: Desk, waits: list[float])
 async def test_a_push_that_is_broken_off_tells_what_was_done(server: LocalServer, desk: Desk) -> None:
     async def once(request: bytes, writer: asyncio.StreamWriter) -> None:
         good = len(server.requests) == 1
-        body = accepted(*(f"c{n}" for n in range(50))) if good else b'{"success": false, "message": "Malformed JSON"}'
+        body = (
+            accepted(*(f"c{n}" for n in range(50)))
+            if good
+            else b'{"success": false, "message": "Tenant ID is required"}'
+        )
         status = 200 if good else 400
         writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n" % (status, len(body)) + body)
 

@@ -12,6 +12,7 @@ from callwright_client import (
     NotFound,
     PushReport,
 )
+from callwright_client.batches import MOST_BYTES, body_of, entry_of
 from client.conftest import Desk, House
 from partner_api import ABSENT, a_record
 
@@ -85,6 +86,33 @@ async def test_calls_at_fault_stop_no_others(house: House, partner: NewPartner, 
     ]
     assert [call.position for call in report.calls] == list(range(60))
     assert await house.requests(partner) == 4, "each of the two batches once more, without what is at fault"
+
+
+async def test_a_call_that_makes_the_body_unreadable_stops_no_others(desk: Desk) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    pushed = records(50)
+    pushed[17]["industry"] = deep
+    pushed[33]["metadata"] = {1: "doubled", "1": "name"}
+    report: PushReport = await desk.ask("push_calls", pushed)
+    assert [(call.position, call.call_id) for call in report.refused] == [(17, "call-17"), (33, "call-33")]
+    assert {fault["message"] for call in report.refused for fault in call.faults} == {
+        "call cannot be read: Malformed JSON"
+    }
+    assert report.accepted == 48
+
+
+async def test_a_body_of_the_most_bytes_is_taken(house: House, partner: NewPartner, desk: Desk) -> None:
+    """The limit is the server's, to the byte: 5 * 1024 * 1024."""
+    pushed = [a_record("large", padding="é"), a_record("small")]
+    room = MOST_BYTES - len(body_of([entry_of(n, record) for n, record in enumerate(pushed)]))
+    pushed[0]["padding"] += "x" * room
+    assert (await desk.ask("push_calls", pushed)).accepted == 2
+    assert await house.requests(partner) == 1
+    pushed[0]["padding"] += "x"
+    assert (await desk.ask("push_calls", pushed)).duplicates == 2
+    assert await house.requests(partner) == 3
 
 
 @pytest.mark.parametrize("call_id", ["a/b?c#d%e", "..", ".", "ü ✓", "x/callback", "a+b&c=d"])

@@ -5,10 +5,13 @@ from collections import defaultdict
 from typing import Any
 
 from callwright_client.batches import Batch, Entry, body_of
-from callwright_client.errors import UnexpectedAnswer, ValidationFailed
+from callwright_client.errors import BadRequest, UnexpectedAnswer, ValidationFailed
 from callwright_client.exchange import Answer, Core, Flow, data_of
 from callwright_client.models import Fault
 from callwright_client.pushed import Pushed
+
+MALFORMED = "Malformed JSON"
+"""How the API says so (docs/reference/errors.md)."""
 
 _OF_A_CALL = re.compile(r"data\[(\d+)\]\.?(.*)", re.DOTALL)
 
@@ -17,7 +20,8 @@ def push_batch(core: Core, batch: Batch) -> Flow[list[Pushed]]:
     """Push one batch; gives what became of each call, in their order.
 
     The API refuses a batch with one bad call as a whole and tells every fault of it. The calls at fault are taken out
-    then, and the others are sent again without them.
+    then, and the others are sent again without them. Where a call is such that the whole body cannot be read, as one
+    that is nested very deep, nothing is told of it: then it is looked for by halves.
 
     Raises:
         CallwrightError: The batch was not answered, or refused for another reason than its calls.
@@ -31,6 +35,16 @@ def push_batch(core: Core, batch: Batch) -> Flow[list[Pushed]]:
             at_fault = _by_call(error, len(sending))
             settled += [_refused(sending[number], faults) for number, faults in at_fault.items()]
             sending = [entry for number, entry in enumerate(sending) if number not in at_fault]
+        except BadRequest as error:
+            if error.message != MALFORMED:
+                raise
+            if len(sending) > 1:
+                half = len(sending) // 2
+                settled += yield from push_batch(core, sending[:half])
+                settled += yield from push_batch(core, sending[half:])
+            else:
+                settled.append(_refused(sending[0], (Fault(field="", message="call cannot be read: Malformed JSON"),)))
+            break
         else:
             settled += _answered(sending, answer)
             break
