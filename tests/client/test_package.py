@@ -139,7 +139,7 @@ async def test_the_examples_run(
 
 def environment(house: House, partner: NewPartner) -> Mapping[str, str]:
     return {
-        "BASE_URL": house.url,
+        "API_URL": house.url,
         "API_KEY": partner.api_key,
         "API_SECRET": partner.api_secret,
         "WEBHOOK_SECRET": partner.webhook_secret,
