@@ -275,9 +275,7 @@ async def end_try(connection: Connection, call: Call) -> None:
     """Note that a try came to an end, if a bad one: what came before it was not of the call's making."""
     await connection.execute(
         "UPDATE calls SET open_tries = 0 WHERE partner_id = $1 AND call_id = $2 AND state = $3",
-        call.partner_id,
-        call.call_id,
-        call.state,
+        *(call.partner_id, call.call_id, call.state),
     )
 
 
@@ -340,7 +338,8 @@ async def fail(connection: Connection, call: Call, code: FailureCode, message: s
     """
     moved = await connection.fetchval(
         """
-        UPDATE calls SET state = 'failed', failure_code = $4, failure_message = $5, changed_at = now(), ended_at = now()
+        UPDATE calls SET state = 'failed', failure_code = $4, failure_message = $5, changed_at = now(),
+            ended_at = now(), failed_at = now()
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 RETURNING true
         """,
         *(call.partner_id, call.call_id, call.state, code, message),
@@ -361,7 +360,7 @@ async def retry(
     moved = await connection.fetchval(
         """
         UPDATE calls SET state = $3, failure_code = NULL, failure_message = NULL, attempts = 0, outages = 0,
-            open_tries = 0, changed_at = now(), ended_at = NULL,
+            open_tries = 0, changed_at = now(), ended_at = NULL, failed_at = NULL,
             callback_state = CASE WHEN callback_url IS NULL THEN 'none' ELSE 'pending' END
         WHERE partner_id = $1 AND call_id = $2 AND state = 'failed' RETURNING true
         """,

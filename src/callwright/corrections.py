@@ -72,8 +72,9 @@ async def correct(connection: Connection, scope: Scope, call_id: str, given: Giv
         ValidationFailed: The call has no such turn or parameter, or it cannot have this value; nothing is kept.
     """
     said_by = _name(given.said_by)
+    # Held until the end: who deletes the call waits and finds what is kept here, and a correction sees those before it.
     if not await connection.fetchval(
-        "SELECT true FROM calls WHERE partner_id = $1 AND call_id = $2 AND subtenant_no = $3",
+        "SELECT true FROM calls WHERE partner_id = $1 AND call_id = $2 AND subtenant_no = $3 FOR NO KEY UPDATE",
         *(scope.partner_id, call_id, scope.subtenant_no),
     ):
         raise NotFound("Call not found")

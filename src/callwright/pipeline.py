@@ -1,7 +1,8 @@
 """The story of a call: received → fetched → transcribed → completed, or failed with a reason; then its callback.
 
-A step is a short transaction that reads, then work with no transaction open, then a short transaction that saves what
-the work made, moves the state and enqueues what follows. Whatever dies in between is begun again, and counted.
+A step is a short transaction that counts the try and reads, then work with no transaction open, then a short
+transaction that saves what the work made, moves the state and enqueues what follows. Whatever dies in between is begun
+again, and counted.
 """
 
 import asyncio
@@ -12,13 +13,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import structlog
 
 from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, tries
 from callwright.analysis.engine import Analyser
 from callwright.analysis.redaction import redact_turns
+from callwright.analysis.rubric import Rubric
 from callwright.callbacks import RetryPolicy, Told
 from callwright.calls import Call, State
 from callwright.db import Connection, Pool, Scope
@@ -26,7 +28,8 @@ from callwright.errors import NotFound, SetupError, StepFailed, Unavailable
 from callwright.judging import conversation_of, judge
 from callwright.kill_points import reached
 from callwright.outbound import Outbound
-from callwright.recordings import listening
+from callwright.partners import Partner
+from callwright.recordings import Stored, listening
 from callwright.recordings.audio import DecodeLimits, decode
 from callwright.recordings.fetch import FetchLimits
 from callwright.recordings.fetch import fetch as fetch_recording
@@ -34,6 +37,7 @@ from callwright.recordings.store import AWAY as STORE_AWAY
 from callwright.recordings.store import Store
 from callwright.sealing import Sealer
 from callwright.together import saved
+from callwright.transcription import Transcript
 from callwright.transcription.conversation import from_partner
 from callwright.transcription.processes import Transcriber
 
@@ -54,12 +58,14 @@ class Tools:
     """Everything that steps work with; made once by the worker.
 
     Attributes:
+        queue_pool: The database for taking jobs, whose statements are always the same.
         step_wait: Seconds before a step is tried again the first time; each further wait is six times as long, or
             twice where an outage of ours is waited out.
         alone: The one place of the calls that broke off twice.
     """
 
     pool: Pool
+    queue_pool: Pool
     outbound: Outbound
     store: Store
     transcriber: Transcriber
@@ -75,15 +81,20 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a call's life: the state that it finds, its work, the state that it leaves, and what follows."""
+    """One step of a call's life: the state that it finds, what it reads, its work, what it leaves, and what follows."""
 
     finds: State
-    work: Callable[[Tools, Call], Awaitable[Save]]
+    read: tries.Read[Any]
+    work: Callable[[Tools, Call, Any], Awaitable[Save]]
     leaves: Literal["fetched", "transcribed", "completed"]
     next: queue.Step | None
 
 
-async def fetch(tools: Tools, call: Call) -> Save:
+async def _nothing(_connection: Connection, _call: Call) -> None:
+    """To fetch, it is enough to know the call."""
+
+
+async def fetch(tools: Tools, call: Call, _: None) -> Save:
     """Download the recording into the store."""
     with _our_storage():
         stored = await fetch_recording(
@@ -97,16 +108,23 @@ async def fetch(tools: Tools, call: Call) -> Save:
     return save
 
 
-async def transcribe(tools: Tools, call: Call) -> Save:
+async def _heard_by(connection: Connection, call: Call) -> tuple[Stored, Partner, Rubric]:
+    """The recording, and by whose settings it is put into words."""
+    return (
+        await results.read_recording(connection, call.partner_id, call.call_id),
+        await partners.get_partner_by_id(connection, call.partner_id),
+        await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no)),
+    )
+
+
+async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, Rubric]) -> Save:
     """Decode the recording and put it into words, unless the partner has sent the words."""
-    async with db.transaction(tools.pool, call.partner_id) as connection:
-        stored = await results.read_recording(connection, call.partner_id, call.call_id)
-        partner = await partners.get_partner_by_id(connection, call.partner_id)
-        rubric = await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+    stored, partner, rubric = heard_by
     with _scratch_folder(tools) as scratch:
         with _our_storage():
             source = await tools.store.get(stored.key, scratch / "source")
-        decoded = await decode(source, scratch=scratch, limits=tools.decode_limits)
+        owner = f"{call.partner_id}/{call.subtenant_no}"
+        decoded = await decode(source, scratch=scratch, limits=tools.decode_limits, of=owner)
         reached("recording-decoded")
         if call.partner_transcript is not None:
             sent = await asyncio.to_thread(from_partner, call.partner_transcript)  # seconds, where it fills a batch
@@ -125,12 +143,16 @@ async def transcribe(tools: Tools, call: Call) -> Save:
     return save
 
 
-async def analyse(tools: Tools, call: Call) -> Save:
-    """Say what the call means for the sale, and prepare what the partner is told."""
-    async with db.transaction(tools.pool, call.partner_id) as connection:
-        transcript = await results.read_transcript(connection, call.partner_id, call.call_id)
-        rubric = await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+async def _judged_by(connection: Connection, call: Call) -> tuple[Transcript, Rubric]:
+    """The words, and by what they are judged."""
+    transcript = await results.read_transcript(connection, call.partner_id, call.call_id)
     assert transcript is not None, "a transcribed call has its transcript"
+    return transcript, await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+
+
+async def analyse(tools: Tools, call: Call, judged_by: tuple[Transcript, Rubric]) -> Save:
+    """Say what the call means for the sale, and prepare what the partner is told."""
+    transcript, rubric = judged_by
     analysis = await judge(tools.analyser, transcript, rubric, call.start_time, call.end_time)
     told = _told(call)
 
@@ -152,9 +174,9 @@ async def analyse(tools: Tools, call: Call) -> Save:
 
 
 STEPS: dict[queue.Step, Step] = {
-    "fetch": Step("received", fetch, "fetched", "transcribe"),
-    "transcribe": Step("fetched", transcribe, "transcribed", "analyse"),
-    "analyse": Step("transcribed", analyse, "completed", None),
+    "fetch": Step("received", _nothing, fetch, "fetched", "transcribe"),
+    "transcribe": Step("fetched", _heard_by, transcribe, "transcribed", "analyse"),
+    "analyse": Step("transcribed", _judged_by, analyse, "completed", None),
 }
 
 
@@ -167,16 +189,18 @@ async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) ->
     Raises:
         Unavailable: The database is away; the job must be given back.
     """
-    async with tries.begun(tools.pool, tools.alone, name, STEPS[name].finds, partner_id, call_id) as call:
-        return await _take_on(tools, name, call) if call else None
+    step = STEPS[name]
+    async with tries.begun(tools.pool, tools.alone, name, step.finds, step.read, partner_id, call_id) as begun:
+        return await _take_on(tools, name, begun) if begun else None
 
 
-async def _take_on(tools: Tools, name: queue.Step, call: Call) -> bool | None:
-    step, partner_id, call_id = STEPS[name], call.partner_id, call.call_id
+async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> bool | None:
+    step, call = STEPS[name], begun.call
+    partner_id, call_id = call.partner_id, call.call_id
     try:
         if call.attempts > calls.TRIES:
             raise StepFailed("attempts_exhausted", "Processing this call broke off too often, so it was set aside.")
-        save = await step.work(tools, call)
+        save = await step.work(tools, call, begun.known())
         reached(f"{name}-worked")
     except Unavailable:
         raise

@@ -236,6 +236,14 @@ async def _count(connection: Connection, scope: Scope, due: recounts.Due) -> Non
     whose = scope.partner_id, scope.subtenant_no
     await connection.execute(
         """
+        UPDATE rolled_subtenants SET counted_to = greatest(counted_to, $3)
+        WHERE partner_id = $1 AND subtenant_no = $2
+        """,
+        *whose,
+        due.last,
+    )
+    await connection.execute(
+        """
         DELETE FROM day_rollups
         WHERE partner_id = $1 AND subtenant_no = $2 AND label = ANY($4::text[]) AND day = ANY($3::date[])
         """,

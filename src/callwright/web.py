@@ -19,6 +19,8 @@ from callwright.api.wire import GuardedProtocol
 from callwright.dashboards import assets, call_details, correcting, insights, lists, live, recording
 from callwright.dashboards.console import callbacks, engines, failed_calls, login, logins, overview, partners
 from callwright.dashboards.console.door import Installation
+from callwright.dashboards.places import Places
+from callwright.dashboards.rendering import compile_templates
 from callwright.db import open_pool
 from callwright.errors import SetupError
 from callwright.limits import DatabaseLimiter, RedisLimiter
@@ -32,6 +34,9 @@ from callwright.token_keys import TokenKeys
 
 POOL_CONNECTIONS = 20
 """Of one process; a connection is held for one statement or one short transaction, never while waiting for a client."""
+
+PAGES_AT_A_TIME, PAGES_OF_A_PARTNER = 12, 6
+"""Each holds a connection while it is made, for seconds at the worst; the others are left to who sends calls."""
 
 DRAIN_SECONDS = 30
 """How long running requests may take to end when the server is stopped."""
@@ -65,7 +70,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.gate = Gate(pool, limiter, settings.rate_limit)
         app.state.token_keys = TokenKeys(pool, sealer)
         app.state.changes = live.Changes(pool)
+        app.state.places = Places(PAGES_AT_A_TIME, PAGES_OF_A_PARTNER)
         app.state.frame_localhost = settings.frame_localhost
+        await asyncio.to_thread(compile_templates)
         with scratch_folder(Path(tempfile.gettempdir())) as scratch:
             app.state.listening = Listening(open_store, scratch)
             try:

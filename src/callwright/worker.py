@@ -53,8 +53,9 @@ DELIVER_TASKS = 128
 ANALYSE_TASKS = 8
 """A language model is waited for; the rules take milliseconds."""
 
-POOL_CONNECTIONS = 24
-"""Each lane keeps one to itself."""
+POOL_CONNECTIONS = 20
+QUEUE_CONNECTIONS = 8
+"""Each lane keeps one to itself. To plan how jobs are found takes longer than to find them: these plan it once."""
 
 DRAIN_SECONDS = 18.0
 """How long jobs may go on once the worker is told to stop, well within the 30 s that Kubernetes gives it.
@@ -114,12 +115,14 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
             Transcriber.open(settings.transcriber, engine_options(settings), processes=settings.worker_concurrency)
         )
         analyser = analyser_of(settings)
-        pool = await db.open_pool(settings.database_url.get_secret_value(), size=POOL_CONNECTIONS, name=process_name())
+        pool, queue_pool = await open_pools(settings.database_url.get_secret_value(), process_name())
         stack.push_async_callback(pool.close)
+        stack.push_async_callback(queue_pool.close)
         sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
         await check_secret_key(pool, sealer)
         yield Tools(
             pool=pool,
+            queue_pool=queue_pool,
             outbound=await stack.enter_async_context(Outbound(policy)),
             store=Store(settings.store_url or str(settings.data_dir / "store")),
             transcriber=transcriber,
@@ -130,6 +133,14 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
             decode_limits=DecodeLimits(),
             callback_retries=RetryPolicy(),
         )
+
+
+async def open_pools(url: str, name: str) -> tuple[Pool, Pool]:
+    """The worker's connections: those of the steps, and those that take jobs."""
+    return (
+        await db.open_pool(url, size=POOL_CONNECTIONS, name=name),
+        await db.open_pool(url, size=QUEUE_CONNECTIONS, name=name, plan_once=True),
+    )
 
 
 async def check_secret_key(pool: Pool, sealer: Sealer) -> None:
@@ -179,16 +190,16 @@ async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float 
         "deliver": Deliveries(tools.pool, tools.outbound, tools.sealer, tools.callback_retries).deliver,
     }
     # More than can be transcribed: what comes before and after needs no engine, and no engine is to wait for it.
-    computing: dict[queue.Step, int] = {"transcribe": 2 * compute + 2, "analyse": ANALYSE_TASKS}
+    computing: dict[queue.Step, int] = {"transcribe": 2 * compute + 6, "analyse": ANALYSE_TASKS}
     places: dict[queue.Step, int] = {"fetch": FETCH_TASKS, "deliver": DELIVER_TASKS, **computing}
     bell = None
     async with asyncio.TaskGroup() as group:
         for step, handler in reversed(steps.items()):  # each rings for the one behind it
             bell = Bell(places[step], following=bell)
             if step in computing:
-                work = lane(tools.pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
+                work = lane(tools.queue_pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
             else:
-                work = lane(tools.pool, step, handler, running, bell, slots=Slots(places[step]))
+                work = lane(tools.queue_pool, step, handler, running, bell, slots=Slots(places[step]))
             group.create_task(work)
         group.create_task(_keep_house(tools.pool, stop))
         group.create_task(_keep_rollups(tools.pool, stop))

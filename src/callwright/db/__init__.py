@@ -56,14 +56,16 @@ async def _prepare(connection: Connection) -> None:
         )
 
 
-async def open_pool(url: str, *, size: int, name: str) -> Pool:
+async def open_pool(url: str, *, size: int, name: str, plan_once: bool = False) -> Pool:
     """Open a pool of connections; the caller closes it. The database need not be there yet.
 
     Args:
         url: A PostgreSQL URL.
         size: The most connections that are open at a time; they are opened when needed.
         name: What `pg_stat_activity` shows as the application.
+        plan_once: Whether a statement is planned once on a connection, whatever it is asked with later.
     """
+    plans = {"plan_cache_mode": "force_generic_plan"} if plan_once else {}
     return await asyncpg.create_pool(
         url,
         min_size=0,
@@ -72,7 +74,7 @@ async def open_pool(url: str, *, size: int, name: str) -> Pool:
         command_timeout=STATEMENT_SECONDS,
         init=_prepare,
         reset=_left_clean,
-        server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
+        server_settings={"application_name": name, "timezone": "UTC", "jit": "off", **plans},
     )
 
 

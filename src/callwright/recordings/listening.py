@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -112,7 +112,7 @@ class Listening:
         size = await self._store.size(key) or await self._made(recorded.key)
         return Playable(key, size, "audio/mpeg", f"{recorded.sha256[:32]}-{size}")
 
-    def stream(self, playable: Playable, start: int, end: int) -> AsyncIterator[bytes]:
+    def stream(self, playable: Playable, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Its bytes from `start` up to, not including, `end`, piece by piece as they are taken."""
         return self._store.stream(playable.key, start, end)
 

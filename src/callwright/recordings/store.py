@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar, cast
@@ -153,7 +153,7 @@ class Store:
         """
         return bytes(await obstore.get_range_async(self._objects, _checked(key), start=start, end=end))
 
-    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes of an object from `start` up to, not including, `end`, in pieces that are read as they are taken.
 
         Raises:
