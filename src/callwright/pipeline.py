@@ -233,7 +233,8 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
             reached(f"{name}-enqueued")
         return True
 
-    if not await saved(tools.pool, partner_id, move):  # what came too late belongs to no call
+    # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
+    if not await saved(tools.pool, partner_id, move, durable=name != "fetch"):  # what came too late belongs to no call
         await listening.remove(tools.store, _key(call))
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
     return False

@@ -85,7 +85,8 @@ async def begun(
 async def _begin(
     pool: Pool, partner_id: int, call_id: str, finds: State, read: Read[T], *, alone: bool
 ) -> Try[T] | None:
-    async with db.transaction(pool, partner_id) as connection:
+    # A try that the database forgets as it crashes is no try that broke a worker: those are what is counted.
+    async with db.transaction(pool, partner_id, durable=False) as connection:
         call = await calls.begin_step(connection, partner_id, call_id, finds, alone=alone)
         return None if call is None else Try(call, await _known(connection, call, read))
 

@@ -4,20 +4,20 @@ import asyncio
 import os
 import random
 import re
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from callwright.errors import StepFailed
-from callwright.recordings import Decoded, audio, child
+from callwright.recordings import Decoded, audio
 from callwright.recordings.audio import DecodeLimits, decode
 from recordings.media import encode, loudest, read, tones, wav
+from recordings.processes import children, until
 
 SECONDS = 3.0
 
@@ -210,29 +210,6 @@ def test_the_memory_limit_counts_what_a_recording_takes_and_not_the_libraries() 
     assert done.stdout == "capped\n"
 
 
-def children() -> dict[int, str]:
-    """The processes that decode now, with their state; the server is their parent."""
-    assert audio._server._process is not None
-    server, found = audio._server._process.pid, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == server:
-            found[int(folder.name)] = fields[0]
-    return found
-
-
-async def until(*, running: bool) -> None:
-    """Wait until a recording is being decoded, or none is any more."""
-    for _ in range(2000):
-        if bool(children()) is running:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"processes: {children()}")
-
-
 async def test_a_cancelled_decoding_ends_its_process_and_leaves_nothing(tmp_path: Path) -> None:
     await decoded(tmp_path, wav(tones(1, 8000, 440), 8000))
     task = asyncio.create_task(decoded(tmp_path, LONG))
@@ -259,102 +236,6 @@ async def test_a_crash_of_the_decoder_is_the_recordings_failure_alone(
     assert failed.value.code == code
     assert (await decoded(tmp_path, wav(tones(1, 8000, 440), 8000))).seconds == 1
     await until(running=False)
-
-
-async def of_owners(folder: Path, *owners: str, data: bytes | None = None) -> list[set[int]]:
-    """Decode a recording of each owner in turn; the processes that are there after each."""
-    source, found = folder / "source", []
-    source.write_bytes(data or wav(tones(1, 8000, 440), 8000))
-    for owner in owners:
-        assert (await decode(source, scratch=folder, of=owner)).seconds == 1
-        await until_idle()
-        found.append(set(children()))
-    return found
-
-
-async def until_idle() -> None:
-    """Wait until every process sleeps, or is gone."""
-    for _ in range(2000):
-        if not set(children().values()) - {"S"}:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"processes: {children()}")
-
-
-@pytest.fixture
-async def own_decoders() -> AsyncIterator[None]:
-    """No processes that others have left."""
-    audio._server.close()
-    yield
-    audio._server.close()
-
-
-@pytest.mark.usefixtures("own_decoders")
-async def test_a_process_decodes_for_one_owner_and_no_other(tmp_path: Path) -> None:
-    first, again, other, back = await of_owners(tmp_path, "1/1", "1/1", "1/2", "1/1")
-    assert first == again
-    assert len(first) == 1
-    assert len(other - first) == 1
-    assert back == other
-
-
-@pytest.mark.usefixtures("own_decoders")
-async def test_so_many_processes_wait_for_another_recording(tmp_path: Path) -> None:
-    await of_owners(tmp_path, *(f"1/{number}" for number in range(child.MOST_IDLE + 3)))
-    for _ in range(2000):
-        if len(children()) == child.MOST_IDLE:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"processes: {children()}")
-
-
-@pytest.mark.usefixtures("own_decoders")
-async def test_a_process_is_renewed_now_and_then(tmp_path: Path) -> None:
-    found = await of_owners(tmp_path, *["1/1"] * (child.MOST_RECORDINGS + 1))
-    assert len(set.union(*found[: child.MOST_RECORDINGS - 1])) == 1
-    assert not found[0] & found[-1]
-
-
-@pytest.mark.usefixtures("own_decoders")
-async def test_a_process_that_met_a_fault_decodes_nothing_more(tmp_path: Path) -> None:
-    (before,) = await of_owners(tmp_path, "1/1")
-    (tmp_path / "source").write_bytes(b"RIFF" + bytes(4096))
-    with pytest.raises(StepFailed):
-        await decode(tmp_path / "source", scratch=tmp_path, of="1/1")
-    await until(running=False)
-    (after,) = await of_owners(tmp_path, "1/1")
-    assert not before & after
-
-
-@pytest.mark.usefixtures("own_decoders")
-@pytest.mark.parametrize("killed_by", [signal.SIGSEGV, signal.SIGXCPU])
-async def test_what_breaks_a_process_that_decoded_before_is_tried_again_in_a_new_one(
-    tmp_path: Path, killed_by: signal.Signals
-) -> None:
-    (before,) = await of_owners(tmp_path, "1/1")
-    (tmp_path / "source").write_bytes(LONG)
-    task = asyncio.create_task(decode(tmp_path / "source", scratch=tmp_path, of="1/1"))
-    for _ in range(2000):
-        if set(children().values()) - {"S"}:
-            break
-        await asyncio.sleep(0.005)
-    os.kill(next(iter(before)), killed_by)
-    with pytest.raises(StepFailed) as failed:
-        await task
-    assert (failed.value.code, failed.value.retry) == ("internal_error", True)
-    (after,) = await of_owners(tmp_path, "1/1")
-    assert not before & after
-
-
-@pytest.mark.usefixtures("own_decoders")
-async def test_each_recording_has_its_own_share_of_the_processors_time(tmp_path: Path) -> None:
-    (first,) = await of_owners(tmp_path, "1/1")
-    (process,) = first
-    assert resource.prlimit(process, resource.RLIMIT_CPU)[0] == DecodeLimits().cpu_seconds
-    child._allow(process, 7)
-    soft, hard = resource.prlimit(process, resource.RLIMIT_CPU)
-    assert child._used(process) + 7 <= soft <= child._used(process) + 9
-    assert hard == 2 * DecodeLimits().cpu_seconds + 1
 
 
 async def test_a_killed_server_is_replaced(tmp_path: Path) -> None:
