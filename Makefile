@@ -17,9 +17,10 @@ $(UV):
 	  { echo "Cannot make an environment. On Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
 
-$(VENV)/base: $(UV) requirements/base.lock pyproject.toml
+$(VENV)/base: $(UV) requirements/base.lock pyproject.toml clients/python/pyproject.toml
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.lock
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
+	  --editable clients/python
 	@touch $@
 
 $(VENV)/dev: $(VENV)/base requirements/dev.lock
