@@ -69,11 +69,13 @@ async def save_decoded(connection: Connection, partner_id: int, call_id: str, de
 
 
 async def save_transcript(connection: Connection, partner_id: int, call_id: str, transcript: Transcript) -> None:
-    """Keep a call's transcript; what was kept on the way to it goes."""
+    """Keep a call's transcript, to be searched from then on; what was kept on the way to it goes."""
     await connection.execute(
         """
         WITH gone AS (DELETE FROM transcript_pieces WHERE partner_id = $1 AND call_id = $2)
-        INSERT INTO transcripts (partner_id, call_id, engine, quality, body) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO transcripts (partner_id, call_id, engine, quality, body, end_time, search_keys)
+        SELECT $1, $2, $3, $4, $5, end_time, search_keys(partner_id, subtenant_no, end_time, agent_id, customer_id)
+        FROM calls WHERE partner_id = $1 AND call_id = $2
         """,
         partner_id,
         call_id,

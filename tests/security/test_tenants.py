@@ -11,10 +11,11 @@ import pytest
 import pytest_asyncio
 from fastapi.routing import APIRoute
 
-from callwright import callbacks
+from callwright import callbacks, results
 from callwright.api.examples import RUBRIC
 from callwright.dashboards.console.door import ConsoleRoute
 from callwright.db import everywhere
+from dashboards.spoken import conversation
 from partner_api import Door, a_batch, a_record, open_door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,6 +32,8 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "/api/v1/partner/callbacks": ("call_id", {}),
     "/api/v1/partner/calls": ("customer_id", {}),
     "/api/v1/partner/reports/agents": ("agent_id", {"since": "2023-01-01T00:00:00Z"}),
+    "/api/v1/partner/search": ("customer_id", {"q": "whispered"}),
+    "/api/v1/partner/search/all": ("customer_id", {"q": "whispered"}),
 }
 """How a list takes an identifier; of another's and of an unknown one it is empty."""
 
@@ -39,6 +42,9 @@ BRINGS_IN = {"/api/v1/partner/ingest/batch-call"}
 
 OF_THE_CALLER = {"/api/v1/partner/rubric", "/api/v1/partner/dashboard/auth/token"}
 """Routes that take no identifier at all: what they tell and change is the caller's own, as tests below show."""
+
+OF_THE_PARTNER = {"/api/v1/partner/search/all"}
+"""Routes that are for no subtenant: they read no tenant headers, and strangers are other partners alone."""
 
 OPEN = {"/openapi.json", "/docs", "/docs/docs.css", "/healthz", "/readyz", "/assets/{name}"}
 """Routes that tell everybody the same."""
@@ -73,6 +79,9 @@ async def estate(module_database_url: str) -> AsyncIterator[Estate]:
             )
             whose = (owner.partner.partner_id, subtenant, "secret/call", "secret-agent", "secret-customer", None)
             await callbacks.prepare(lent, callbacks.Told(*whose, url="https://partner.example.com/secret"), b"{}")
+            await results.save_transcript(
+                lent, owner.partner.partner_id, "secret/call", conversation([("customer", "What they whispered.")])
+            )
             callback_id = await callbacks.newest(lent, owner.partner.partner_id, "secret/call")
             assert callback_id is not None
         ids = {
@@ -146,6 +155,8 @@ async def test_what_is_anothers_is_answered_as_what_is_unknown(estate: Estate) -
         if route.path in BRINGS_IN | OF_THE_CALLER:
             continue
         for who, (door, changes) in estate.strangers.items():
+            if route.path in OF_THE_PARTNER and door is estate.owner:
+                continue
             for what, identifier in estate.ids.items():
                 theirs = await ask(door, changes, method, route, identifier)
                 unknown = await ask(door, changes, method, route, unlike(identifier))
@@ -173,6 +184,8 @@ async def test_the_owner_is_answered(estate: Estate) -> None:
 async def test_tenants_of_another_are_as_unknown_as_none(estate: Estate, headers: dict[str, str]) -> None:
     stranger, _ = estate.strangers["another partner with the same names"]
     for method, route in routes(estate.owner):
+        if route.path in OF_THE_PARTNER:
+            continue
         path, body = route.path_format, b'{"data": [], "customer_id": 5}'
         theirs, none = [
             await stranger.client.request(method, path, content=body, headers=stranger.headers(**changed))
@@ -204,6 +217,18 @@ async def test_the_same_call_in_another_tenant_of_the_partner_changes_nothing(es
         assert batch == [{"id": "secret/call", "status": "duplicate", "state": None, "callback_status": None}]
         assert (await door.get("customers/secret-customer", **changes)).status_code == 404
     assert [row for row in await everything(estate.owner) if "batch_id" not in row or row in before] == before
+
+
+async def test_words_are_found_by_their_owner_alone(estate: Estate) -> None:
+    found = (await estate.owner.get("search?q=whispered")).json()["data"]["hits"]
+    assert [hit["call_id"] for hit in found] == ["secret/call"]
+    assert (await estate.owner.get("search/all?q=whispered")).json()["data"]["hits"] == found
+    for who, (door, changes) in estate.strangers.items():
+        wide = ["search?q={}&scope=tenant"] if who != "another subtenant" else []
+        whole = ["search/all?q={}"] if door is not estate.owner else []
+        for path in ("search?q={}", *wide, *whole):
+            theirs, unknown = [await door.get(path.format(word), **changes) for word in ("whispered", "shouted")]
+            assert told(theirs) == told(unknown), f"{who} finds words by {path}"
 
 
 async def test_a_rubric_is_read_and_changed_by_its_owner_alone(estate: Estate) -> None:

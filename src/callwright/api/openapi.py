@@ -16,6 +16,7 @@ from callwright.api import (
     rollup_examples,
     rollup_models,
     rubric_models,
+    search_models,
     token_models,
 )
 from callwright.api.openapi_parts import (
@@ -35,7 +36,7 @@ _ANSWERS = (
     *(models.Success, models.Refusal, models.ValidationRefusal, analysis_models.CallSummary),
     *(models.AcceptedData, models.CallData, models.BatchData),
     *(rollup_models.CustomerAndRollupData, rollup_models.AgentsData),
-    call_models.CallsData,
+    *(call_models.CallsData, search_models.SearchData),
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
     token_models.TokenAnswer,
@@ -59,6 +60,10 @@ _LINKS: dict[str, dict[str, dict[str, str]]] = {
         "readCall": {"call_id": "$response.body#/data/calls/0/id"},
         "readBatch": {"batch_id": "$response.body#/data/calls/0/batch_id"},
         "readCustomer": {"customer_id": "$response.body#/data/calls/0/customer_id"},
+    },
+    "search": {
+        "readCall": {"call_id": "$response.body#/data/hits/0/call_id"},
+        "readCustomer": {"customer_id": "$response.body#/data/hits/0/customer_id"},
     },
     "listCallbacks": {
         "readCall": {"call_id": "$response.body#/data/callbacks/0/call_id"},
@@ -165,10 +170,40 @@ def _paths() -> dict[str, Any]:
             *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
             *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
         ),
+        **_search(),
         **_reports(),
         **_rubric(),
         **_callbacks(),
         **_token(),
+    }
+
+
+def _search() -> dict[str, Any]:
+    example = search_models.SEARCH_EXAMPLE
+    found: tuple[str, object, int] = ("SearchData", search_models.FOUND_EXAMPLE, 422)
+    return {
+        f"{BASE}/search": {
+            "get": {
+                "operationId": "search",
+                "summary": "Search for words in transcripts",
+                "description": "Turns in which they are said, the best first among the 200 calls with these words that "
+                "ended last, then among the 200 before them. A page shows what the pages before did not. It may be "
+                "short, or empty, while `next_cursor` leads on to further ones.",
+                "tags": ["Read"],
+                "parameters": [*query(search_models.SEARCH_QUERY, example), *parameters()],
+                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
+            }
+        },
+        f"{BASE}/search/all": {
+            "get": {
+                "operationId": "searchAll",
+                "summary": "Search for words in transcripts of all tenants",
+                "description": "As `search`, in all calls of the partner. It takes no tenant headers.",
+                "tags": ["Read"],
+                "parameters": [*query(search_models.WHOLE_SEARCH_QUERY, example), *parameters()[2:]],
+                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
+            }
+        },
     }
 
 
