@@ -1,4 +1,4 @@
-"""Callbacks: what a partner is told of a call, signed, tried, and every try kept."""
+"""Callbacks: what a partner is told of a call is kept, signed and tried, and every try is kept."""
 
 import random
 import secrets
@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-import orjson
 from standardwebhooks import Webhook
 
 from callwright import queue
-from callwright.analysis import Analysis
-from callwright.analysis.fields import callback_fields
-from callwright.analysis.redaction import Value
 from callwright.db import Connection
 from callwright.kill_points import reached
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, retry_after_seconds
@@ -92,29 +88,6 @@ class Outcome:
     error: str | None
     answer: str | None
     retry_after: float | None
-
-
-def payload(told: Told, analysis: Analysis | None, failure: str | None, hidden: Sequence[Value] | None = None) -> bytes:
-    """Build the body of section 3.1 of the contract.
-
-    Args:
-        told: The call.
-        analysis: Its analysis; None where it failed, and every analysis field is then null.
-        failure: The reason that the partner reads, where it failed.
-        hidden: Where sentences are to be redacted, what was said and must be hidden; ids and `meta` stay verbatim.
-    """
-    return orjson.dumps(
-        {
-            "call_id": told.call_id,
-            "type": "CALL_SUMMARY",
-            "customer_id": told.customer_id,
-            "agent_id": told.agent_id,
-            "status": "failed" if failure else "completed",
-            "error": failure,
-            **callback_fields(analysis, hidden),
-            "meta": orjson.Fragment(told.metadata_json or "{}"),  # verbatim, whatever numbers it has
-        }
-    )
 
 
 async def prepare(connection: Connection, told: Told, body: bytes) -> None:

@@ -1,22 +1,20 @@
 """Calls: a batch is accepted once and durably; each call walks from state to state and never vanishes."""
 
 import asyncio
-import hashlib
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import Literal
 from uuid import UUID, uuid4
 
 import asyncpg
-import orjson
 
 from callwright import customers, db, ended_calls, queue
 from callwright.db import Connection, Pool, Scope
 from callwright.errors import FailureCode, Unavailable
 from callwright.kill_points import reached
+from callwright.submissions import Submission, body_hash, row_of
 from callwright.transcription.conversation import PartnerTurn
 
 State = Literal["received", "fetched", "transcribed", "completed", "failed"]
@@ -29,29 +27,6 @@ SUSPECT = 2
 """A call whose tries died with their workers so often in a row may be what kills them, or have been beside it."""
 
 DEADLOCK_TRIES = 5
-
-
-class Submission(TypedDict):
-    """One call of a batch, checked and flat; None where the partner left a field out. Times are ISO 8601 in UTC."""
-
-    call_id: str
-    recording_url: str
-    start_time: str
-    end_time: str
-    contact_number: str
-    agent_id: str
-    agent_name: str | None
-    agent_email: str | None
-    customer_id: str
-    customer_name: str | None
-    customer_email: str | None
-    disposition_status: str | None
-    callback_url: str | None
-    industry: str | None
-    function: str | None
-    metadata: dict[str, str | int | float] | None
-    custom_fields: list[dict[str, str]] | None
-    transcript: list[PartnerTurn] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +110,6 @@ _ALL_KNOWN = """
 """What is kept of a batch without a new call."""
 
 
-def _body_hash(submission: Submission) -> str:
-    """Hash a call's content; the order of keys and a field that is null rather than absent make no difference."""
-    return hashlib.blake2b(_json(submission, orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
-
-
-def _row(order: int, submission: Submission, body_hash: str) -> bytes:
-    """A call as JSON, its metadata as it was sent, with the fields that the statement wants beside it."""
-    return b'{"ord":%d,"body_hash":"%s",%s' % (order, body_hash.encode(), _json(submission)[1:])
-
-
-def _json(submission: Submission, option: int | None = None) -> bytes:
-    try:
-        return orjson.dumps(submission, option=option)
-    except TypeError:  # a number in the metadata that is longer than 64 bits
-        return json.dumps(submission, sort_keys=option is not None, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) -> Accepted:
     """Accept a batch: when this returns, it is committed, its jobs included.
 
@@ -167,11 +125,11 @@ async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) ->
         Unavailable: The database is away; the same batch may be sent again.
     """
     batch_id = uuid4()
-    hashes = [_body_hash(submission) for submission in submissions]
+    hashes = [body_hash(submission) for submission in submissions]
     first: dict[str, int] = {}
     for order, submission in enumerate(submissions):
         first.setdefault(submission["call_id"], order)
-    rows = {call_id: _row(order, submissions[order], hashes[order]) for call_id, order in first.items()}
+    rows = {call_id: row_of(order, submissions[order], hashes[order]) for call_id, order in first.items()}
     batch = scope.partner_id, scope.subtenant_no, batch_id
     try:
         fresh, known = await _accept_rows(pool, batch, [each["call_id"] for each in submissions], rows)

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 import structlog
 
-from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, tries
+from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, tries
 from callwright.analysis.engine import Analyser
 from callwright.analysis.redaction import redact_turns
 from callwright.analysis.rubric import Rubric
@@ -161,7 +161,7 @@ async def analyse(tools: Tools, call: Call, judged_by: tuple[Transcript, Rubric]
         if told is None:
             return b""
         said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
-        return callbacks.payload(told, analysis, None, None if said is None else redact_turns(said).values)
+        return summaries.payload(told, analysis, None, None if said is None else redact_turns(said).values)
 
     body = await asyncio.to_thread(written)
 
@@ -280,7 +280,7 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
         )
         return
     told = _told(call)
-    body = callbacks.payload(told, None, str(failure)) if told else b""
+    body = summaries.payload(told, None, str(failure)) if told else b""
     async with db.transaction(tools.pool, call.partner_id) as connection:
         ended = await calls.fail(connection, call, failure.code, failure.message)
         if ended and told:
