@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -19,7 +20,8 @@ async def a_server(database_url: str) -> AsyncIterator[tuple[int, asyncio.Event,
     """A server on a port of its own, its stop, and its end."""
     listener, stop = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     port = listener.getsockname()[1]
-    settings = Settings(database_url=database_url, secret_key=SECRET_KEY)
+    folder = tempfile.TemporaryDirectory()
+    settings = Settings(database_url=database_url, secret_key=SECRET_KEY, data_dir=folder.name)
     running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop, listener=listener))
     async with httpx.AsyncClient() as client:
         while not running.done():
@@ -32,6 +34,7 @@ async def a_server(database_url: str) -> AsyncIterator[tuple[int, asyncio.Event,
     finally:
         stop.set()
         await running
+        folder.cleanup()
 
 
 async def talk(port: int, *sent: bytes) -> bytes:

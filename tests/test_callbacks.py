@@ -59,7 +59,7 @@ async def begin(pool: Pool, new: NewPartner) -> tuple[Delivery, list[str]]:
         return delivery, await partners.webhook_secrets(lent, new.partner_id, SEALER)
 
 
-async def one_try(pool: Pool, outbound: Outbound, new: NewPartner) -> callbacks.State:
+async def one_try(pool: Pool, outbound: Outbound, new: NewPartner) -> callbacks.State | None:
     delivery, secrets = await begin(pool, new)
     outcome = await callbacks.attempt(outbound, delivery, secrets, RETRIES)
     async with everywhere(pool) as lent:
