@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -20,7 +21,9 @@ async def a_server(database_url: str, **changes: Any) -> AsyncIterator[tuple[int
     """A server with these settings on a port of its own, its stop, and its end."""
     listener, stop = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     port = listener.getsockname()[1]
-    settings = Settings(**{"database_url": database_url, "secret_key": SECRET_KEY, **changes})
+    folder = tempfile.TemporaryDirectory()
+    own = {"database_url": database_url, "secret_key": SECRET_KEY, "data_dir": folder.name}
+    settings = Settings(**{**own, **changes})
     running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop, listener=listener))
     async with httpx.AsyncClient() as client:
         while not running.done():
@@ -33,6 +36,7 @@ async def a_server(database_url: str, **changes: Any) -> AsyncIterator[tuple[int
     finally:
         stop.set()
         await running
+        folder.cleanup()
 
 
 async def talk(port: int, *sent: bytes) -> bytes:

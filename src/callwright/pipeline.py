@@ -6,7 +6,6 @@ again, and counted.
 """
 
 import asyncio
-import hashlib
 import random
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 import structlog
 
-from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, tries
+from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, tries
 from callwright.analysis.engine import Analyser
 from callwright.analysis.redaction import redact_turns
 from callwright.analysis.rubric import Rubric
@@ -29,7 +28,7 @@ from callwright.judging import conversation_of, judge
 from callwright.kill_points import reached
 from callwright.outbound import Outbound
 from callwright.partners import Partner
-from callwright.recordings import Stored, listening
+from callwright.recordings import Stored, key_of, listening
 from callwright.recordings.audio import DecodeLimits, decode
 from callwright.recordings.fetch import FetchLimits
 from callwright.recordings.fetch import fetch as fetch_recording
@@ -98,8 +97,8 @@ async def fetch(tools: Tools, call: Call, _: None) -> Save:
     """Download the recording into the store."""
     with _our_storage():
         stored = await fetch_recording(
-            call.recording_url, outbound=tools.outbound, store=tools.store, key=_key(call),
-            limits=tools.fetch_limits, again=call.attempts > 1,
+            call.recording_url, outbound=tools.outbound, store=tools.store,
+            key=key_of(call.partner_id, call.call_id), limits=tools.fetch_limits, again=call.attempts > 1,
         )  # fmt: skip
 
     async def save(connection: Connection) -> None:
@@ -161,7 +160,7 @@ async def analyse(tools: Tools, call: Call, judged_by: tuple[Transcript, Rubric]
         if told is None:
             return b""
         said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
-        return callbacks.payload(told, analysis, None, None if said is None else redact_turns(said).values)
+        return summaries.payload(told, analysis, None, None if said is None else redact_turns(said).values)
 
     body = await asyncio.to_thread(written)
 
@@ -191,7 +190,19 @@ async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) ->
     """
     step = STEPS[name]
     async with tries.begun(tools.pool, tools.alone, name, step.finds, step.read, partner_id, call_id) as begun:
-        return await _take_on(tools, name, begun) if begun else None
+        if begun is not None:
+            return await _take_on(tools, name, begun)
+        if name == "fetch":
+            await _clear_away(tools, partner_id, call_id)
+        return None
+
+
+async def _clear_away(tools: Tools, partner_id: int, call_id: str) -> None:
+    """Remove what a try that died has stored of a call that was erased under it: its job comes here."""
+    async with db.transaction(tools.pool, partner_id) as connection:
+        state = await calls.state_of(connection, partner_id, call_id)
+    if state is None:
+        await listening.remove(tools.store, key_of(partner_id, call_id))
 
 
 async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> bool | None:
@@ -235,7 +246,7 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
 
     # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
     if not await saved(tools.pool, partner_id, move, durable=name != "fetch"):  # what came too late belongs to no call
-        await listening.remove(tools.store, _key(call))
+        await listening.remove(tools.store, key_of(call.partner_id, call.call_id))
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
     return False
 
@@ -271,7 +282,8 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
         wait = tools.step_wait * 6 ** (call.attempts - 1) * random.uniform(0.8, 1.2)
         wait = max(wait, min(failure.retry_after or 0.0, LONGEST_WAIT_SECONDS))
         async with db.transaction(tools.pool, call.partner_id) as connection:
-            await calls.end_try(connection, call)
+            if not await calls.end_try(connection, call):
+                return  # there is nothing left to try
             host = queue.host_of(call.recording_url) if name == "fetch" else None
             await queue.enqueue(connection, name, call.partner_id, call.call_id, host=host, delay=wait)
             reached("retry-enqueued")
@@ -281,7 +293,7 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
         )
         return
     told = _told(call)
-    body = callbacks.payload(told, None, str(failure)) if told else b""
+    body = summaries.payload(told, None, str(failure)) if told else b""
     async with db.transaction(tools.pool, call.partner_id) as connection:
         ended = await calls.fail(connection, call, failure.code, failure.message)
         if ended and told:
@@ -290,8 +302,10 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
             await results.drop_pieces(connection, call.partner_id, call.call_id)
         reached("failure-saved")
     reached("failure-committed")
-    if ended and name == "fetch":  # a try that died may have stored what cannot be fetched any more
-        await listening.remove(tools.store, _key(call))
+    if not ended:
+        return
+    if name == "fetch":  # a try that died may have stored what cannot be fetched any more
+        await listening.remove(tools.store, key_of(call.partner_id, call.call_id))
     log.warning("call failed", step=name, call_id=call.call_id, partner_id=call.partner_id, reason=str(failure))
 
 
@@ -343,12 +357,6 @@ async def retry(connection: Connection, partner_id: int, call_id: str) -> None:
         raise SetupError(f"The call {call_id!r} has not failed: it is {now}", "Only a failed call is processed again")
     name = next(name for name, step in STEPS.items() if step.finds == state)
     await queue.enqueue(connection, name, partner_id, call_id)
-
-
-def _key(call: Call) -> str:
-    """The name of a call's recording in the store."""
-    name = hashlib.sha256(call.call_id.encode()).hexdigest()
-    return f"recordings/{call.partner_id}/{name[:2]}/{name}"
 
 
 def _told(call: Call) -> Told | None:

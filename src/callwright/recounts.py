@@ -98,3 +98,14 @@ async def take(connection: Connection, scope: Scope) -> Due:
     )
     days, customers = ({row[name] for row in rows} - {None} for name in ("day", "customer_id"))
     return Due(sorted(days), sorted(customers), max((row["due_no"] for row in rows), default=0))
+
+
+async def forget_customers(connection: Connection, scope: Scope, customer_ids: list[str]) -> None:
+    """Take customers out of what is noted, as they have been counted; their days stay noted."""
+    await connection.execute(
+        """
+        UPDATE recounts_due SET customer_id = NULL
+        WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])
+        """,
+        *(scope.partner_id, scope.subtenant_no, customer_ids),
+    )

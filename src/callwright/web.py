@@ -5,7 +5,7 @@ import contextlib
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import uvicorn
@@ -16,6 +16,7 @@ from callwright.api import (
     documentation,
     health,
     v1_callbacks,
+    v1_erase,
     v1_ingest,
     v1_read,
     v1_reports,
@@ -66,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.secret_key is None:
         raise SetupError("CALLWRIGHT_SECRET_KEY is not set", "Make one with: head -c 32 /dev/urandom | base64")
     url = settings.database_url.get_secret_value()
-    open_store = partial(Store, settings.store_url or str(settings.data_dir / "store"))
+    open_store = cache(partial(Store, settings.store_url or str(settings.data_dir / "store")))
     sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
 
     @contextlib.asynccontextmanager
@@ -82,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.changes = live.Changes(pool)
         app.state.places = Places(PAGES_AT_A_TIME, PAGES_OF_A_PARTNER)
         app.state.frame_localhost = settings.frame_localhost
+        app.state.open_store = open_store
         await asyncio.to_thread(compile_templates)
         with scratch_folder(Path(tempfile.gettempdir())) as scratch:
             app.state.listening = Listening(open_store, scratch)
@@ -94,7 +96,18 @@ def create_app(settings: Settings) -> FastAPI:
                 await pool.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    doors = (v1_ingest, v1_read, v1_search, v1_reports, v1_rubric, v1_callbacks, v1_token, documentation, health)
+    doors = (
+        v1_ingest,
+        v1_read,
+        v1_search,
+        v1_reports,
+        v1_rubric,
+        v1_callbacks,
+        v1_erase,
+        v1_token,
+        documentation,
+        health,
+    )
     pages = (insights, lists, live, call_details, correcting, recording)
     console = (overview, partners, failed_calls, callbacks, engines, logins, login)
     for part in (*doors, *pages, *console, assets):

@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from callwright import audit, db, garbage, partners, pipeline, queue, rollups
+from callwright import audit, db, erasing, garbage, partners, pipeline, queue, rollups
 from callwright.analysis.engine import Analyser, load_analyser
 from callwright.bells import Bell
 from callwright.callbacks import RetryPolicy
@@ -43,6 +43,9 @@ A database that stalls for some seconds must not make a second worker begin them
 """
 
 HOUSEKEEPING_SECONDS = 60.0
+ERASURE_SECONDS = 15.0
+"""How long an erasure waits that whoever was asked for it could not carry out."""
+
 ROLLUP_SECONDS = 15.0
 """How long a change waits to be counted again; until then it is read from the calls themselves."""
 
@@ -204,6 +207,7 @@ async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float 
             group.create_task(work)
         group.create_task(_keep_house(tools.pool, stop))
         group.create_task(_keep_rollups(tools.pool, stop))
+        group.create_task(_keep_erasures(tools.pool, tools.store, stop))
 
 
 async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
@@ -231,3 +235,15 @@ async def _keep_rollups(pool: Pool, stop: asyncio.Event) -> None:
         except (asyncpg.PostgresError, TimeoutError):
             log.exception("rollups were not counted")
         await until(stop, asyncio.sleep(ROLLUP_SECONDS))
+
+
+async def _keep_erasures(pool: Pool, store: Store, stop: asyncio.Event) -> None:
+    """Erase what rules want erased, and what nobody has come to the end of."""
+    while not stop.is_set():
+        try:
+            await erasing.keep_house(pool, store, stop)
+        except Unavailable:
+            log.warning("database away, erasures wait")
+        except (asyncpg.PostgresError, TimeoutError):
+            log.exception("erasures were not carried out")
+        await until(stop, asyncio.sleep(ERASURE_SECONDS))

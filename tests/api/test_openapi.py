@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from callwright import callbacks, results
+from callwright import callbacks, results, summaries
 from callwright.api import openapi
 from callwright.api.call_models import CALL_QUERY
 from callwright.api.callback_models import CALLBACK_QUERY, RESEND
@@ -183,7 +183,7 @@ async def test_real_rollups_are_what_the_document_says(door: Door) -> None:
 
 def test_callback_is_what_the_document_says() -> None:
     told = callbacks.Told(1, 1, "c", "a", "cu", '{"attempt": 2}', "https://partner.example.com/")
-    sent = orjson.loads(callbacks.payload(told, None, "The recording is gone"))
+    sent = orjson.loads(summaries.payload(told, None, "The recording is gone"))
     conform(sent, {"$ref": "#/components/schemas/CallSummary"})
     [operation] = DOCUMENT["webhooks"]["CALL_SUMMARY"].values()
     assert set(operation["requestBody"]["content"]["application/json"]["example"]) == set(sent)

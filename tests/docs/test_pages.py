@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from callwright.api.callback_models import RESEND
+from callwright.api.erasure_models import ERASURE
 from callwright.api.models import BATCH_CALL, DISPOSITION
 from callwright.callbacks import Delivery, signed_headers
 from callwright.partners import make_webhook_secret
@@ -126,7 +127,13 @@ def test_what_pages_post_is_accepted() -> None:
     assert len(bodies) >= 3
     for body in bodies:
         assert isinstance(body, dict)
-        adapter: Any = BATCH_CALL if "data" in body else RESEND if "since" in body else DISPOSITION
+        adapters: dict[str, Any] = {
+            "data": BATCH_CALL,
+            "since": RESEND,
+            "phone": ERASURE,
+            "disposition_status": DISPOSITION,
+        }
+        adapter = next(adapter for name, adapter in adapters.items() if name in body)
         adapter.validate_python(body)
 
 

@@ -25,6 +25,7 @@ VARIES = {"x-request-id", "ratelimit", "ratelimit-policy"}
 BODIES: dict[str, Callable[[str], object]] = {
     "/api/v1/partner/ingest/disposition-status": lambda identifier: {"customer_id": identifier},
     "/api/v1/partner/callbacks/resend": lambda identifier: {"callback_ids": [identifier]},
+    "/api/v1/partner/erasures": lambda identifier: {"customer_id": identifier},
 }
 """How a route takes an identifier in its body."""
 
@@ -45,6 +46,10 @@ OF_THE_CALLER = {"/api/v1/partner/rubric", "/api/v1/partner/dashboard/auth/token
 
 OF_THE_PARTNER = {"/api/v1/partner/search/all"}
 """Routes that are for no subtenant: they read no tenant headers, and strangers are other partners alone."""
+ERASES = {
+    ("DELETE", f"/api/v1/partner/{part}") for part in ("calls/{call_id:path}", "customers/{customer_id:path}")
+} | {("POST", "/api/v1/partner/erasures")}
+"""What its owner cannot try and go on with the other tests: `test_an_owner_erases_its_own_and_nobody_elses` does."""
 
 OPEN = {"/openapi.json", "/docs", "/docs/docs.css", "/healthz", "/readyz", "/assets/{name}"}
 """Routes that tell everybody the same."""
@@ -91,6 +96,7 @@ async def estate(module_database_url: str) -> AsyncIterator[Estate]:
             "batch": accepted["batch_id"],
             "callback": callback_id,
             "partner number": str(owner.partner.partner_id),
+            "erasure": await _erased(owner),
             "partner key": owner.partner.api_key,
             "subtenant number": str(subtenant),
         }
@@ -101,6 +107,13 @@ async def estate(module_database_url: str) -> AsyncIterator[Estate]:
             "another tenant": (owner, {"tenant_id": "other"}),
         }
         yield Estate(owner, strangers, ids)
+
+
+async def _erased(owner: Door) -> str:
+    """Have something erased, so that there is an erasure to ask after."""
+    await owner.post(a_batch(a_record("erased")))
+    erasure_id: str = (await owner.send("DELETE", "calls/erased")).json()["data"]["erasure_id"]
+    return erasure_id
 
 
 def routes(door: Door) -> list[tuple[str, APIRoute]]:
@@ -173,11 +186,41 @@ async def test_the_owner_is_answered(estate: Estate) -> None:
     answered = {
         route.path
         for method, route in routes(estate.owner)
-        if route.path not in BRINGS_IN | OF_THE_CALLER
+        if route.path not in BRINGS_IN | OF_THE_CALLER and (method, route.path) not in ERASES
         for identifier in estate.ids.values()
         if (await ask(estate.owner, {}, method, route, identifier)).status_code == 200
     }
-    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN - OF_THE_CALLER
+    erasing = {path for _, path in ERASES} - {route.path for method, route in routes(estate.owner) if method == "GET"}
+    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN - OF_THE_CALLER - erasing
+
+
+WAYS = {
+    "call": ("DELETE", "calls/c", None),
+    "customer": ("DELETE", "customers/k", None),
+    "id": ("POST", "erasures", {"customer_id": "k"}),
+    "phone": ("POST", "erasures", {"phone": "+12025550111"}),
+    "email": ("POST", "erasures", {"email": "same@example.com"}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_owner_erases_its_own_and_nobody_elses(estate: Estate, way: str) -> None:
+    """Two partners have the same two calls, of one person, in subtenants of the same names."""
+    tenants = ("acme", "sales"), ("acme", "support")
+    owner, stranger = [await estate.owner.for_another(*tenants) for _ in range(2)]
+    same = {"call__contact_number": "+12025550111", "customer__id": "k", "customer__email": "same@example.com"}
+    for door in (owner, stranger):
+        await door.post(a_batch(a_record("c", **same)))
+        await door.post(a_batch(a_record("c in support", **same)), sub_tenant_id="support")
+    answer = await owner.send(*WAYS[way])
+    assert (answer.status_code, answer.json()["data"]["calls"]) == (200, 1)
+    assert (await owner.get("calls/c")).status_code == 404
+    assert (await owner.get("customers/k")).status_code == 404
+    for door, call_id, subtenant in (
+        *((owner, "c%20in%20support", "support"), (stranger, "c", "sales"), (stranger, "c%20in%20support", "support")),
+    ):
+        assert (await door.get(f"calls/{call_id}", sub_tenant_id=subtenant)).status_code == 200
+        assert (await door.get("customers/k", sub_tenant_id=subtenant)).json()["data"]["name"] == "Jo"
 
 
 @pytest.mark.parametrize("headers", [{"tenant_id": "other"}, {"sub_tenant_id": "support"}])

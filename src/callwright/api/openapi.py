@@ -11,6 +11,7 @@ from callwright.api import (
     analysis_models,
     call_models,
     callback_models,
+    erasure_models,
     examples,
     models,
     rollup_examples,
@@ -31,7 +32,13 @@ from callwright.api.openapi_parts import (
 
 BASE = "/api/v1/partner"
 
-_BODIES = (models.BatchCallBody, models.DispositionBody, callback_models.ResendBody, RubricDocument)
+_BODIES = (
+    models.BatchCallBody,
+    models.DispositionBody,
+    callback_models.ResendBody,
+    RubricDocument,
+    erasure_models.ErasureBody,
+)
 _ANSWERS = (
     *(models.Success, models.Refusal, models.ValidationRefusal, analysis_models.CallSummary),
     *(models.AcceptedData, models.CallData, models.BatchData),
@@ -39,7 +46,7 @@ _ANSWERS = (
     *(call_models.CallsData, search_models.SearchData),
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
-    token_models.TokenAnswer,
+    *(token_models.TokenAnswer, erasure_models.ErasureData),
 )
 
 _DESCRIPTION = """\
@@ -70,6 +77,9 @@ _LINKS: dict[str, dict[str, dict[str, str]]] = {
         "resendCallback": {"call_id": "$response.body#/data/callbacks/0/call_id"},
     },
     "resendCallback": {"readCall": {"call_id": "$response.body#/data/call_id"}},
+    "eraseCall": {"readErasure": {"erasure_id": "$response.body#/data/erasure_id"}},
+    "eraseCustomer": {"readErasure": {"erasure_id": "$response.body#/data/erasure_id"}},
+    "erasePerson": {"readErasure": {"erasure_id": "$response.body#/data/erasure_id"}},
     "readBatch": {"readCall": {"call_id": "$response.body#/data/calls/0/id"}},
     "readCall": {
         "readBatch": {"batch_id": "$response.body#/data/batch_id"},
@@ -102,9 +112,10 @@ def openapi_document() -> dict[str, Any]:
             {"name": "Read", "description": "What partners ask after"},
             {"name": "Rubric", "description": "By what the calls of the subtenant are judged"},
             {"name": "Callbacks", "description": "What did not arrive, and sending it again"},
+            {"name": "Erasure", "description": "Calls and people that are to be gone for good"},
             {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
         ],
-        "paths": _linked(_paths()),
+        "paths": _linked(_erasure(_paths())),
         "webhooks": {"CALL_SUMMARY": {"post": _callback()}},
         "components": {
             "schemas": definitions["$defs"],
@@ -289,6 +300,44 @@ def _callbacks() -> dict[str, Any]:
                 "responses": responses("ResentData", examples.RESENT, 404, 413, 415, 422, missing="Callback not found"),
             }
         },
+    }
+
+
+def _erasure(paths: dict[str, Any]) -> dict[str, Any]:
+    """Add what erases to the paths."""
+    for collection, name, value, text in (
+        *(("calls", "call_id", "call123", "Recording, transcript, analysis, callbacks and all that was sent of it. "),),
+        *(("customers", "customer_id", "customer123", "Name, address, dispositions, and its calls like one call. "),),
+    ):
+        resource = name.removesuffix("_id").capitalize()
+        paths[f"{BASE}/{collection}/{{{name}}}"]["delete"] = {
+            "operationId": f"erase{resource}",
+            "summary": f"Erase a {resource.lower()}",
+            "description": f"{text}What remains is an anonymous mark, by which a call that is sent again is a "
+            "`duplicate`. Where `status` is `pending`, the rest follows by itself.",
+            "tags": ["Erasure"],
+            "parameters": [path_parameter(name, value), *parameters()],
+            "responses": responses("ErasureData", examples.ERASURE, 404, missing=f"{resource} not found"),
+        }
+    answers = responses("ErasureData", examples.ERASURE, 404, 413, 415, 422, missing="Customer not found")
+    return {
+        **paths,
+        f"{BASE}/erasures": {
+            "post": {
+                "operationId": "erasePerson",
+                "summary": "Erase a person",
+                "description": "By the customer's id, a phone number or an address of mail. That nobody has the number "
+                "or the address is no error: `calls` is then 0.",
+                "tags": ["Erasure"],
+                "parameters": parameters(),
+                "requestBody": body("ErasureBody", examples.ERASURE_BODY),
+                "responses": answers,
+            }
+        },
+        **_read(
+            *("erasures", "erasure_id", examples.ERASURE["erasure_id"], "Ask what an erasure has come to"),
+            *("ErasureData", examples.ERASURE),
+        ),
     }
 
 

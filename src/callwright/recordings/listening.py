@@ -72,9 +72,9 @@ def copy_key(key: str) -> str:
 
 
 async def remove(store: Store, key: str) -> None:
-    """Remove a recording and its copy, where there are any."""
-    await store.delete(copy_key(key))
+    """Remove a recording and its copy, where there are any; in this order, which who makes a copy relies on."""
     await store.delete(key)
+    await store.delete(copy_key(key))
 
 
 class Listening:
@@ -142,7 +142,11 @@ class Listening:
                 source = await self._store.get(key, folder / "source")
                 target = folder / "copy.mp3"
                 await write_copy(source, target, scratch=folder, limits=self._limits)
-                return await self._store.put(copy_key(key), _read(target))
+                size = await self._store.put(copy_key(key), _read(target))
+        if await self._store.size(key) is None:  # it was removed meanwhile, and its copy before this one was there
+            await self._store.delete(copy_key(key))
+            raise FileNotFoundError(key)
+        return size
 
 
 def _as_it_came(recorded: Recorded) -> str | None:
