@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callwright.callbacks import Delivery, signed_headers
+from callwright.callbacks import Delivery, Told, signed_headers
 from callwright.partners import make_webhook_secret
-from callwright.summaries import Told, payload
+from callwright.summaries import payload
 from callwright_client import InvalidWebhook, Webhook
 
 AT = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
