@@ -22,6 +22,7 @@ from callwright.api import (
 )
 from callwright.api.openapi_parts import (
     ANSWER_HEADERS,
+    BASE,
     REQUEST_HEADERS,
     body,
     parameters,
@@ -29,8 +30,7 @@ from callwright.api.openapi_parts import (
     query,
     responses,
 )
-
-BASE = "/api/v1/partner"
+from callwright.api.openapi_search import search_paths
 
 _BODIES = (
     models.BatchCallBody,
@@ -115,7 +115,7 @@ def openapi_document() -> dict[str, Any]:
             {"name": "Erasure", "description": "Calls and people that are to be gone for good"},
             {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
         ],
-        "paths": _linked(_erasure(_paths())),
+        "paths": _linked(_erasure({**_paths(), **search_paths()})),
         "webhooks": {"CALL_SUMMARY": {"post": _callback()}},
         "components": {
             "schemas": definitions["$defs"],
@@ -181,40 +181,10 @@ def _paths() -> dict[str, Any]:
             *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
             *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
         ),
-        **_search(),
         **_reports(),
         **_rubric(),
         **_callbacks(),
         **_token(),
-    }
-
-
-def _search() -> dict[str, Any]:
-    example = search_models.SEARCH_EXAMPLE
-    found: tuple[str, object, int] = ("SearchData", search_models.FOUND_EXAMPLE, 422)
-    return {
-        f"{BASE}/search": {
-            "get": {
-                "operationId": "search",
-                "summary": "Search for words in transcripts",
-                "description": "Turns in which they are said, the best first among the 200 calls with these words that "
-                "ended last, then among the 200 before them. A page shows what the pages before did not. It may be "
-                "short, or empty, while `next_cursor` leads on to further ones.",
-                "tags": ["Read"],
-                "parameters": [*query(search_models.SEARCH_QUERY, example), *parameters()],
-                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
-            }
-        },
-        f"{BASE}/search/all": {
-            "get": {
-                "operationId": "searchAll",
-                "summary": "Search for words in transcripts of all tenants",
-                "description": "As `search`, in all calls of the partner. It takes no tenant headers.",
-                "tags": ["Read"],
-                "parameters": [*query(search_models.WHOLE_SEARCH_QUERY, example), *parameters()[2:]],
-                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
-            }
-        },
     }
 
 
