@@ -276,8 +276,8 @@ def _callbacks() -> dict[str, Any]:
 def _erasure(paths: dict[str, Any]) -> dict[str, Any]:
     """Add what erases to the paths."""
     for collection, name, value, text in (
-        *(("calls", "call_id", "call123", "Recording, transcript, analysis, callbacks and all that was sent of it. "),),
-        *(("customers", "customer_id", "customer123", "Name, address, dispositions, and its calls like one call. "),),
+        *(("calls", "call_id", "call456", "Recording, transcript, analysis, callbacks and all that was sent of it. "),),
+        *(("customers", "customer_id", "customer456", "Name, address, dispositions, and its calls like one call. "),),
     ):
         resource = name.removesuffix("_id").capitalize()
         paths[f"{BASE}/{collection}/{{{name}}}"]["delete"] = {
