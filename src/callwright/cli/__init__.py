@@ -16,6 +16,7 @@ from callwright.cli import (
     models,
     partners,
     processes,
+    push,
     rubrics,
     token_keys,
 )
@@ -42,6 +43,7 @@ app.add_typer(token_keys.app, name="token-key")
 app.command("analyse")(analyses.analyse)
 app.command("audit")(audit.show)
 app.command("console")(console.console)
+app.command("push")(push.push)
 
 
 def main() -> None:
