@@ -245,10 +245,8 @@ def test_the_end_is_made_of_the_length() -> None:
 def test_every_fault_is_told_as_the_api_tells_it_with_its_column() -> None:
     good = Row(2, cells())
     bad = cells(id="x" * 256, phone="2025550101", end="2026-01-05T09:00:00Z", agent=" ", recording="file:///etc/passwd")
-    many: dict[str, Cell] = {f"metadata.{n}": "x" for n in range(6)} | {
-        "custom_fields.a": " ",
-        "custom_fields.b": 1e300,
-    }
+    many: dict[str, Cell] = {"custom_fields.a": " ", "custom_fields.b": 1e300}
+    many |= {f"metadata.{n}": "x" for n in range(6)}
     found = looked_at(good, Row(3, bad | {"callback_url": "http://x.example"}), Row(7, cells() | many), headings=None)
     assert found[0].faults == ()
     assert found[1].record is None
