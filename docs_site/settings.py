@@ -5,7 +5,7 @@ import re
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from callwright.settings import Settings
+from callwright.settings import PartnerSettings, Settings
 
 _ROW = re.compile(r"^\| `CALLWRIGHT_(?P<name>[A-Z_]+)` \|.*$", re.MULTILINE)
 _MADE_AT_START = {
@@ -19,7 +19,7 @@ def settings_filled(text: str) -> str:
 
     def fill(row: re.Match[str]) -> str:
         name = row["name"].lower()
-        field = Settings.model_fields.get(name)
+        field = Settings.model_fields.get(name) or PartnerSettings.model_fields.get(name)
         if field is None:
             return row[0]
         meaning = str(field.description).replace("|", "\\|")

@@ -126,6 +126,24 @@ class Settings(BaseSettings):
         return frozenset(hosts), tuple(networks)
 
 
+class PartnerSettings(BaseSettings):
+    """What the commands for partners read: whom they talk to, and as whom."""
+
+    model_config = Settings.model_config
+
+    url: str = Field("http://127.0.0.1:8000", description="where Callwright is")
+    api_key: str | None = Field(None, description="the partner's key")
+    api_secret: SecretStr | None = Field(
+        None, description="the partner's secret; it is asked for on a terminal where it is needed"
+    )
+    tenant_id: str | None = Field(None, description="the tenant to act for")
+    sub_tenant_id: str | None = Field(None, description="the subtenant to act for")
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="the secret that callbacks are signed with; two of them, comma-separated, while it is rotated",
+    )
+
+
 @cache
 def load_settings() -> Settings:
     """The settings of this process.
@@ -141,3 +159,9 @@ def load_settings() -> Settings:
             for fault in error.errors(include_input=False)
         )
         raise SetupError(f"A setting cannot be used: {faults}", "See docs/reference/settings.md") from None
+
+
+def default_state_dir() -> Path:
+    """The folder for what commands remember between two runs."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "callwright"

@@ -16,7 +16,7 @@ from callwright.api.erasure_models import ERASURE
 from callwright.api.models import BATCH_CALL, DISPOSITION
 from callwright.callbacks import Delivery, signed_headers
 from callwright.partners import make_webhook_secret
-from callwright.settings import Settings
+from callwright.settings import PartnerSettings, Settings
 from docs.commands import faults_of, make_targets
 from docs.pages import ROOT, Block, anchors, blocks, code_spans, links, page, pages, shell_commands
 
@@ -73,7 +73,8 @@ def test_every_page_of_the_documentation_can_be_found_from_its_index() -> None:
 def test_commands_and_settings_exist(path: Path) -> None:
     text = path.read_text("utf-8")
     named = set(re.findall(r"CALLWRIGHT_[A-Z_]+[A-Z]", text))
-    assert named <= {f"CALLWRIGHT_{name.upper()}" for name in Settings.model_fields} | TESTS_ONLY
+    known = {*Settings.model_fields, *PartnerSettings.model_fields}
+    assert named <= {f"CALLWRIGHT_{name.upper()}" for name in known} | TESTS_ONLY
     for command in shell_commands(path):
         assert faults_of(command) == [], command
         assert set(re.findall(r"(?:^|[;&] *)make ([a-z-]+)", command)) <= make_targets(), command

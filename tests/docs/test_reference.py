@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from callwright import api
 from callwright.api.openapi import openapi_document
 from callwright.errors import FAILURE_CODES
-from callwright.settings import Settings
+from callwright.settings import PartnerSettings, Settings
 from callwright.web import create_app
 from docs.answers import Refusal, refusals, refusals_in, retries
 from docs.commands import commands, program_options
@@ -41,7 +41,7 @@ def stated_settings() -> dict[str, str]:
 
 def real_settings() -> dict[str, str]:
     found = {}
-    for name, field in Settings.model_fields.items():
+    for name, field in {**Settings.model_fields, **PartnerSettings.model_fields}.items():
         variable = f"CALLWRIGHT_{name.upper()}"
         if field.default is PydanticUndefined:
             found[variable] = MADE_AT_START[name]

@@ -13,10 +13,13 @@ from callwright.cli import (
     console,
     customers,
     erase,
+    listen,
     models,
     partners,
     processes,
+    push,
     rubrics,
+    tail,
     token_keys,
 )
 from callwright.errors import NotFound, SetupError, Unavailable
@@ -35,6 +38,7 @@ app.add_typer(partners.tenant_app, name="tenant")
 app.add_typer(models.app, name="models")
 app.add_typer(calls.app, name="call")
 app.add_typer(callbacks.app, name="callback")
+app.add_typer(tail.app, name="calls")
 app.add_typer(customers.app, name="customer")
 app.add_typer(erase.app, name="erase")
 app.add_typer(rubrics.app, name="rubric")
@@ -42,6 +46,8 @@ app.add_typer(token_keys.app, name="token-key")
 app.command("analyse")(analyses.analyse)
 app.command("audit")(audit.show)
 app.command("console")(console.console)
+app.command("push")(push.push)
+app.command("listen")(listen.listen)
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def serve(
     listener = None if fd is None else socket.socket(fileno=fd)
 
     async def run() -> None:
-        await web.serve(settings, host=host, port=port, stop=_stop_on_signal(), listener=listener)
+        await web.serve(settings, host=host, port=port, stop=stop_on_signal(), listener=listener)
 
     uvloop.run(run())
 
@@ -84,7 +84,7 @@ def worker() -> None:
     settings = process_settings("worker")
 
     async def run() -> None:
-        await run_worker(settings, stop=_stop_on_signal())
+        await run_worker(settings, stop=stop_on_signal())
 
     uvloop.run(run())
 
@@ -130,7 +130,8 @@ def openapi() -> None:
     print_json(openapi_document())
 
 
-def _stop_on_signal() -> asyncio.Event:
+def stop_on_signal() -> asyncio.Event:
+    """An event of the running loop that SIGINT and SIGTERM set."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
