@@ -58,7 +58,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Of which call, and to where: what a callback carries beside the analysis; `metadata_json` is as it was sent."""
+    """Of which call, and to where: what a callback carries beside the analysis; `metadata_json` is as it was sent.
+
+    That it is a test call's is told of those alone: what a live call's callback says stays as it is to the byte.
+    """
 
     partner_id: int
     subtenant_no: int
@@ -67,6 +70,7 @@ class Told:
     customer_id: str
     metadata_json: str | None
     url: str
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ def payload(told: Told, analysis: Analysis | None, failure: str | None, hidden: 
             "error": failure,
             **callback_fields(analysis, hidden),
             "meta": orjson.Fragment(told.metadata_json or "{}"),  # verbatim, whatever numbers it has
+            **({"test": True} if told.test else {}),
         }
     )
 
@@ -125,13 +130,7 @@ async def prepare(connection: Connection, told: Told, body: bytes) -> None:
         INSERT INTO callbacks (partner_id, callback_id, subtenant_no, call_id, url, body, allowed)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
-        told.partner_id,
-        callback_id,
-        told.subtenant_no,
-        told.call_id,
-        told.url,
-        body,
-        TRIES,
+        *(told.partner_id, callback_id, told.subtenant_no, told.call_id, told.url, body, TRIES),
     )
     reached("callback-prepared")
     await queue.enqueue(connection, "deliver", told.partner_id, callback_id, host=queue.host_of(told.url))

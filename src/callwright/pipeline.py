@@ -17,10 +17,13 @@ from typing import Literal, TypeVar
 import structlog
 
 from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, tries
+from callwright.analysis import Analysis
 from callwright.analysis.engine import Analyser
 from callwright.analysis.redaction import redact_turns
+from callwright.analysis.rubric import Rubric
 from callwright.callbacks import RetryPolicy, Told
 from callwright.calls import Call, State
+from callwright.canned import canned
 from callwright.db import Connection, Pool, Scope
 from callwright.errors import NotFound, SetupError, StepFailed, Unavailable
 from callwright.judging import conversation_of, judge
@@ -34,6 +37,7 @@ from callwright.recordings.store import AWAY as STORE_AWAY
 from callwright.recordings.store import Store
 from callwright.sealing import Sealer
 from callwright.together import saved
+from callwright.transcription import Transcript
 from callwright.transcription.conversation import from_partner
 from callwright.transcription.processes import Transcriber
 
@@ -133,18 +137,35 @@ async def analyse(tools: Tools, call: Call) -> Save:
     assert transcript is not None, "a transcribed call has its transcript"
     analysis = await judge(tools.analyser, transcript, rubric, call.start_time, call.end_time)
     told = _told(call)
-
-    def written() -> bytes:
-        """What is told; redacting takes the longer, the more is said."""
-        if told is None:
-            return b""
-        said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
-        return callbacks.payload(told, analysis, None, None if said is None else redact_turns(said).values)
-
-    body = await asyncio.to_thread(written)
+    body = await asyncio.to_thread(_written, told, call, transcript, analysis, rubric)
 
     async def save(connection: Connection) -> None:
         await results.save_analysis(connection, call.partner_id, call.call_id, analysis)
+        if told:
+            await callbacks.prepare(connection, told, body)
+
+    return save
+
+
+def _written(told: Told | None, call: Call, transcript: Transcript, analysis: Analysis, rubric: Rubric) -> bytes:
+    """What is told of a completed call; redacting takes the longer, the more is said."""
+    if told is None:
+        return b""
+    said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
+    return callbacks.payload(told, analysis, None, None if said is None else redact_turns(said).values)
+
+
+async def make_up(tools: Tools, call: Call) -> Save:
+    """Of a test call: make up what its id asks for, all at once. Nothing is fetched, and no engine is asked."""
+    async with db.transaction(tools.pool, call.partner_id) as connection:
+        rubric = await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+    made = canned(call.call_id, rubric, call.start_time, attempt=call.attempts)
+    told = _told(call)
+    body = _written(told, call, made.transcript, made.analysis, rubric)
+
+    async def save(connection: Connection) -> None:
+        await results.save_transcript(connection, call.partner_id, call.call_id, made.transcript)
+        await results.save_analysis(connection, call.partner_id, call.call_id, made.analysis)
         if told:
             await callbacks.prepare(connection, told, body)
 
@@ -156,6 +177,8 @@ STEPS: dict[queue.Step, Step] = {
     "transcribe": Step("fetched", transcribe, "transcribed", "analyse"),
     "analyse": Step("transcribed", analyse, "completed", None),
 }
+OF_A_TEST_CALL = Step("received", make_up, "completed", None)
+"""Its only one, done in the place of the first: it takes no place of a live call's behind that."""
 
 
 async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) -> bool | None:
@@ -168,11 +191,12 @@ async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) ->
         Unavailable: The database is away; the job must be given back.
     """
     async with tries.begun(tools.pool, tools.alone, name, STEPS[name].finds, partner_id, call_id) as call:
-        return await _take_on(tools, name, call) if call else None
+        hung = await _take_on(tools, name, call) if call else None
+        return None if call and call.test else hung
 
 
 async def _take_on(tools: Tools, name: queue.Step, call: Call) -> bool | None:
-    step, partner_id, call_id = STEPS[name], call.partner_id, call.call_id
+    step, partner_id, call_id = OF_A_TEST_CALL if call.test else STEPS[name], call.partner_id, call.call_id
     try:
         if call.attempts > calls.TRIES:
             raise StepFailed("attempts_exhausted", "Processing this call broke off too often, so it was set aside.")
@@ -209,7 +233,7 @@ async def _take_on(tools: Tools, name: queue.Step, call: Call) -> bool | None:
             reached(f"{name}-enqueued")
         return True
 
-    if not await saved(tools.pool, partner_id, move):  # what came too late belongs to no call
+    if not await saved(tools.pool, partner_id, move) and not call.test:  # what came too late belongs to no call
         await listening.remove(tools.store, _key(call))
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
     return False
@@ -265,7 +289,7 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
             await results.drop_pieces(connection, call.partner_id, call.call_id)
         reached("failure-saved")
     reached("failure-committed")
-    if ended and name == "fetch":  # a try that died may have stored what cannot be fetched any more
+    if ended and name == "fetch" and not call.test:  # a try that died may have stored what cannot be fetched any more
         await listening.remove(tools.store, _key(call))
     log.warning("call failed", step=name, call_id=call.call_id, partner_id=call.partner_id, reason=str(failure))
 
@@ -332,4 +356,5 @@ def _told(call: Call) -> Told | None:
     return Told(
         *(call.partner_id, call.subtenant_no, call.call_id, call.agent_id, call.customer_id, call.metadata_json),
         url=call.callback_url,
+        test=call.test,
     )

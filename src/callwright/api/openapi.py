@@ -45,7 +45,8 @@ _DESCRIPTION = """\
 Recordings of sales calls in, transcripts and analyses out. Every answer is JSON in one envelope: `success`, then
 `data` or `message`. The checks run in this order, and the first that fails is the answer: credentials (401, 403),
 tenant headers (400), rate limit (429), tenant rights (403), media type (415), body size (413), syntax (400), contents
-(422)."""
+(422). A test key (`cw_test_…`) has the same endpoints, limits and answers; its calls are canned, and its data is
+apart."""
 
 # Operation: what its answer leads to, and where in it (or in its request) the parameters are.
 _LINKS: dict[str, dict[str, dict[str, str]]] = {

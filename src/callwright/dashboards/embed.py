@@ -51,6 +51,7 @@ class Viewer:
         theme: What the address asks for; None for what the browser prefers.
         agent_id: The one agent that the address names, as the partner calls it; None for all.
         expires_at: Until when the token opens anything.
+        test: Whether it is test data that is shown.
     """
 
     scope: "Scope"
@@ -63,6 +64,7 @@ class Viewer:
     theme: Theme | None
     agent_id: str | None
     expires_at: datetime
+    test: bool
 
 
 class PageError(Exception):
@@ -135,6 +137,7 @@ async def viewer(request: Request) -> Viewer:
         theme=next((each for each in THEMES if each == theme), None),
         agent_id=agent_id or None,
         expires_at=claim.expires_at,
+        test=audience.test,
     )
 
 
