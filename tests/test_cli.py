@@ -113,6 +113,7 @@ def test_a_test_keys_life(run: Run) -> None:
     rotated = json.loads(run("partner", "rotate", "Acme (test)", "--json"))
     assert (rotated["api_key"], rotated["api_secret"][:9]) == (made["api_key"], "cws_test_")
     assert 'callwright partner rotate "Acme (test)"' in run("partner", "test-key", "Acme", fails=1)
+    assert "The test data of Acme is wiped: 0 rows." in run("partner", "wipe-test", "Acme")
     run("partner", "revoke", "Acme (test)")
     shown = run("partner", "test-key", "Acme")
     assert "shown this once" in shown

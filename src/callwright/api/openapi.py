@@ -16,6 +16,7 @@ from callwright.api import (
     rollup_examples,
     rollup_models,
     rubric_models,
+    test_data_models,
     token_models,
 )
 from callwright.api.openapi_parts import (
@@ -39,6 +40,7 @@ _ANSWERS = (
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
     token_models.TokenAnswer,
+    test_data_models.WipedData,
 )
 
 _DESCRIPTION = """\
@@ -99,8 +101,9 @@ def openapi_document() -> dict[str, Any]:
             {"name": "Rubric", "description": "By what the calls of the subtenant are judged"},
             {"name": "Callbacks", "description": "What did not arrive, and sending it again"},
             {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
+            {"name": "Test mode", "description": "What a test key has sent"},
         ],
-        "paths": _linked(_paths()),
+        "paths": _linked(_paths() | _test_data()),
         "webhooks": {"CALL_SUMMARY": {"post": _callback()}},
         "components": {
             "schemas": definitions["$defs"],
@@ -274,6 +277,22 @@ def _token() -> dict[str, Any]:
                 "tags": ["Dashboards"],
                 "parameters": parameters(),
                 "responses": answers,
+            }
+        },
+    }
+
+
+def _test_data() -> dict[str, Any]:
+    return {
+        f"{BASE}/test-data": {
+            "delete": {
+                "operationId": "deleteTestData",
+                "summary": "Delete all test data",
+                "description": "Of every tenant and subtenant; only with a test key (403 with a live one). One request "
+                "deletes some thousands of calls: where `more` is true, the same request goes on.",
+                "tags": ["Test mode"],
+                "parameters": parameters(),
+                "responses": responses("WipedData", {"deleted": 128, "more": False}),
             }
         },
     }

@@ -5,16 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from callwright import framing, partners, twins
+from callwright import db, framing, partners, twins, wiping
 from callwright.cli.session import (
     command_settings,
     out,
     print_json,
     print_table,
     sealer_of,
+    with_pool,
     with_transaction,
 )
-from callwright.db import Connection
+from callwright.db import Connection, Pool
 from callwright.partners import NewPartner, Partner
 
 partner_app = typer.Typer(help="Add partners, rotate their secrets, revoke them.", no_args_is_help=True)
@@ -54,6 +55,23 @@ def give_test_key(name: Name, as_json: AsJson = False) -> None:
 
     new = with_transaction(settings, give)
     _show_new(new, f'Partner {name} has a test key; in other commands it is "{name} (test)".', as_json=as_json)
+
+
+@partner_app.command("wipe-test")
+def wipe_test(name: Name) -> None:
+    """Delete all that was sent with a partner's test key and all that came of it; live data stays."""
+
+    async def work(pool: Pool) -> int:
+        async with db.everywhere(pool) as connection:
+            twin = await twins.find_twin(connection, name)
+        deleted, more = 0, True
+        while more:
+            wiped = await wiping.wipe(pool, twin)
+            deleted, more = deleted + wiped.deleted, wiped.more
+        return deleted
+
+    deleted = with_pool(command_settings(), work)
+    out.print(f"The test data of {name} is wiped: {deleted} rows.", markup=False)
 
 
 @partner_app.command("list")
