@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev web demo bench evals test pictures soak check format lock clean
+.PHONY: help install dev web demo bench evals docs test pictures soak check format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,9 +17,10 @@ $(UV):
 	  { echo "Cannot make an environment. On Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
 
-$(VENV)/base: $(UV) requirements/base.lock pyproject.toml
+$(VENV)/base: $(UV) requirements/base.lock pyproject.toml clients/python/pyproject.toml
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.lock
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
+	  --editable clients/python
 	@touch $@
 
 $(VENV)/dev: $(VENV)/base requirements/dev.lock
@@ -42,6 +43,9 @@ bench: install ## Measure against the limits of this machine (QUICK=1, ONLY="ing
 evals: dev ## Measure analysis and transcription against labels (ONLY="analysis words speakers", AUDIO=folder, WRITE=1)
 	@$(BIN)/python -m evals.run $(if $(AUDIO),--audio "$(AUDIO)") $(if $(WRITE),--write) \
 	  $(if $(SHOW_HELD_OUT),--show-held-out) $(ONLY)
+
+docs: dev ## Build the documentation into site/, every warning an error, and renew what pages take from the code
+	@$(BIN)/python -m docs_site.build
 
 test: dev ## Check style, types and import order, then run the whole suite
 	@$(MAKE) --no-print-directory check
@@ -78,5 +82,5 @@ lock: $(UV) ## Renew the lock files from pyproject.toml
 	  --no-annotate - -o requirements/uv.lock
 
 clean: ## Remove the environment and every cache
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist \
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist site \
 	  web/node_modules src/callwright/dashboards/static

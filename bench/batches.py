@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.house import Account
-from callwright import calls
 from callwright.api.models import BATCH_CALL
 from callwright.api.v1_ingest import submission
+from callwright.submissions import Submission
 
 PATH = "/api/v1/partner/ingest/batch-call"
 MARK = "U" * 16
@@ -78,6 +78,6 @@ def patched(template: bytes, by: str) -> bytes:
     return template.replace(MARK.encode(), by.encode())
 
 
-def submissions(sent: list[dict[str, Any]]) -> list[calls.Submission]:
+def submissions(sent: list[dict[str, Any]]) -> list[Submission]:
     """The calls as the API hands them on."""
     return [submission(each) for each in BATCH_CALL.validate_python({"data": sent})["data"]]

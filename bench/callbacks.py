@@ -14,7 +14,7 @@ from bench.partner import Partner, a_partner
 from bench.pipeline import accept, stub_worker, until_received
 from bench.scale import Scale
 from bench.stub_worker import analysis
-from callwright import callbacks, calls, db
+from callwright import callbacks, calls, db, summaries
 from callwright import pipeline as story
 from callwright.worker import DELIVER_TASKS
 
@@ -60,7 +60,7 @@ async def prepare(house: House, partner: Partner, count: int) -> bytes:
             call = await calls.begin_step(connection, partner_id, call_id, "received")
             told = call and story._told(call)
             assert told, "every call of the bench is called back"
-            body = callbacks.payload(told, analysis(60.0), None)
+            body = summaries.payload(told, analysis(60.0), None)
             await callbacks.prepare(connection, told, body)
     async with db.everywhere(pool) as connection:
         await connection.execute("UPDATE calls SET state = 'completed', ended_at = now() WHERE state = 'received'")

@@ -73,10 +73,10 @@ _FILL = (
     FROM ({_NUMBERED}) AS x GROUP BY 1, 2, 3
     """,
     f"""
-    INSERT INTO recordings (partner_id, call_id, store_key, size, sha256, container, codec, sample_rate, channels,
-        seconds)
-    SELECT partner_id, call_id, 'recordings/' || call_id, 480058, decode(call_id, 'hex'), 'wav', 'pcm_mulaw', 8000, 1,
-        60
+    INSERT INTO recordings (partner_id, call_id, subtenant_no, store_key, size, sha256, container, codec, sample_rate,
+        channels, seconds)
+    SELECT partner_id, call_id, subtenant_no, 'recordings/' || call_id, 480058, decode(call_id, 'hex'), 'wav',
+        'pcm_mulaw', 8000, 1, 60
     FROM ({_NUMBERED}) AS x WHERE {_DONE}
     """,
 )

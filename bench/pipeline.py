@@ -138,7 +138,7 @@ async def decodings(recording: Path, seconds: float) -> float:
     async def one(folder: Path) -> None:
         nonlocal done
         while time.perf_counter() < deadline:
-            await decode(recording, scratch=folder)
+            await decode(recording, scratch=folder, of="bench")
             done += 1
 
     with TemporaryDirectory(prefix="callwright-bench-") as name:

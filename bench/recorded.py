@@ -11,6 +11,7 @@ from bench.batches import MARK, records, submissions
 from bench.figures import BenchFailed
 from callwright import calls
 from callwright.db import Pool, Scope
+from callwright.submissions import Submission
 
 Said = list[tuple[str, tuple[object, ...]]]
 """Statements with their arguments, in order."""
@@ -44,7 +45,7 @@ def accepting(size: int, scope: Scope) -> Said:
     return ear.said
 
 
-async def _accept(ear: _Ear, scope: Scope, checked: list[calls.Submission]) -> None:
+async def _accept(ear: _Ear, scope: Scope, checked: list[Submission]) -> None:
     await calls.accept(cast("Pool", cast("Any", ear)), scope, checked)
 
 

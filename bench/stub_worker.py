@@ -10,7 +10,6 @@ from pathlib import Path
 
 import uvloop
 
-from callwright import db
 from callwright.analysis import Analysis, Bant, Chapter, Conversation, Metrics, QualityScore, Statement
 from callwright.analysis.rubric import Rubric
 from callwright.callbacks import RetryPolicy
@@ -25,7 +24,7 @@ from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings, load_settings
 from callwright.transcription import Span, Transcript, Turn
 from callwright.transcription.processes import Transcriber
-from callwright.worker import POOL_CONNECTIONS, work
+from callwright.worker import open_pools, work
 
 _SAID = "Our plan is ninety dollars a seat, and you can start with ten of them before the end of the quarter."
 TURNS = 12
@@ -110,11 +109,12 @@ async def tools(settings: Settings) -> AsyncIterator[Tools]:
     assert settings.secret_key is not None
     hosts, networks = settings.allowed()
     policy = Policy(hosts, networks, frozenset(settings.allow_ports), settings.ca_file)
-    pool = await db.open_pool(settings.database_url.get_secret_value(), size=POOL_CONNECTIONS, name="callwright worker")
+    pool, queue_pool = await open_pools(settings.database_url.get_secret_value(), "callwright worker")
     with scratch_folder(Path(tempfile.gettempdir())) as scratch:
-        async with pool, Outbound(policy) as outbound:
+        async with pool, queue_pool, Outbound(policy) as outbound:
             yield Tools(
                 pool=pool,
+                queue_pool=queue_pool,
                 outbound=outbound,
                 store=Store(str(settings.data_dir / "store")),
                 transcriber=StubTranscriber(),

@@ -4,6 +4,7 @@ import argparse
 import datetime as dt
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -256,11 +257,18 @@ def run(recording: str | None, *, keep: bool) -> None:
         batch_id = push(client, records)
         wait(client, batch_id, received, len(records))
         show(client, records, received)
-        look_next(url, headers, records[0]["call"]["id"], keep=keep)
+        look_next(client, records[0]["call"]["id"], folder / "data", keep=keep)
 
 
-def look_next(url: str, headers: dict[str, str], call_id: str, *, keep: bool) -> None:
-    """Say where to look next; with `keep`, stay up until interrupted."""
+def look_next(client: httpx.Client, call_id: str, data: Path, *, keep: bool) -> None:
+    """Say where to look next; with `keep`, stay up until interrupted.
+
+    Args:
+        client: Of the partner.
+        call_id: A call to look at.
+        data: Where Callwright keeps everything.
+        keep: Whether to stay up.
+    """
     if not keep:
         console.print(
             "\nStay and look around: [bold]make demo KEEP=1[/]. Your own file: [bold]make demo RECORDING=call.mp3[/]."
@@ -269,10 +277,19 @@ def look_next(url: str, headers: dict[str, str], call_id: str, *, keep: bool) ->
             "Run it for yourself: [bold].venv/bin/callwright up[/], then [bold]callwright partner add NAME[/]."
         )
         return
-    flags = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
-    console.print(f"\nThe API's reference: {url}/docs\nOne call with its transcript and evidence:", highlight=False)
-    console.print(f"  curl {flags} {url}/api/v1/partner/calls/{call_id}", soft_wrap=True, highlight=False, markup=False)
-    console.print("Ctrl-C ends it and removes everything.")
+    url = str(client.base_url).rstrip("/")
+    names = ("x-api-key", "x-api-secret", "x-tenant-id", "x-sub-tenant-id")
+    flags = " ".join(f"-H '{name}: {client.headers[name]}'" for name in names)
+    token = client.get("/api/v1/partner/dashboard/auth/token").raise_for_status().json()["data"]["token"]
+    of_this = f"CALLWRIGHT_DATA_DIR={shlex.quote(str(data))} CALLWRIGHT_PUBLIC_URL={url}"
+    for title, line in (
+        ("The API's reference:", f"{url}/docs"),
+        ("One call with its transcript and evidence:", f"curl {flags} {url}/api/v1/partner/calls/{call_id}"),
+        ("The operator's console, at the link that this prints:", f"{of_this} .venv/bin/callwright console"),
+        ("The dashboard of these calls:", f"{url}/view-insights?token={token}"),
+    ):
+        console.print(f"\n{title}\n  {line}", soft_wrap=True, highlight=False, markup=False)
+    console.print("\nCtrl-C ends it and removes everything.")
     try:
         while True:
             time.sleep(3600)

@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -99,9 +100,14 @@ async def add_partner(
 @asynccontextmanager
 async def open_door(database_url: str, *, test: bool = False, **settings: Any) -> AsyncIterator[Door]:
     """Run the application with these settings and add a partner with one tenant; `test` gives it a test key."""
-    app = create_app(
-        Settings(**{"database_url": database_url, "secret_key": SECRET_KEY, "rate_limit": 10_000, **settings})
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        given = {"database_url": database_url, "secret_key": SECRET_KEY, "rate_limit": 10_000, "data_dir": folder}
+        async with _opened(create_app(Settings(**{**given, **settings})), test=test) as door:
+            yield door
+
+
+@asynccontextmanager
+async def _opened(app: FastAPI, *, test: bool) -> AsyncIterator[Door]:
     address = f"198.18.{random.randrange(256)}.{random.randrange(256)}"  # failed logins are counted by it
     transport = httpx.ASGITransport(app, client=(address, 1))
     async with (

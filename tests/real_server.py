@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -15,11 +17,13 @@ from partner_api import SECRET_KEY, Door, add_partner
 
 
 @asynccontextmanager
-async def a_server(database_url: str) -> AsyncIterator[tuple[int, asyncio.Event, asyncio.Task[None]]]:
-    """A server on a port of its own, its stop, and its end."""
+async def a_server(database_url: str, **changes: Any) -> AsyncIterator[tuple[int, asyncio.Event, asyncio.Task[None]]]:
+    """A server with these settings on a port of its own, its stop, and its end."""
     listener, stop = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     port = listener.getsockname()[1]
-    settings = Settings(database_url=database_url, secret_key=SECRET_KEY)
+    folder = tempfile.TemporaryDirectory()
+    own = {"database_url": database_url, "secret_key": SECRET_KEY, "data_dir": folder.name}
+    settings = Settings(**{**own, **changes})
     running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop, listener=listener))
     async with httpx.AsyncClient() as client:
         while not running.done():
@@ -32,6 +36,7 @@ async def a_server(database_url: str) -> AsyncIterator[tuple[int, asyncio.Event,
     finally:
         stop.set()
         await running
+        folder.cleanup()
 
 
 async def talk(port: int, *sent: bytes) -> bytes:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from callwright.calls import Submission
 from callwright.db import Pool, Scope, everywhere
 from callwright.partners import NewPartner, add_partner, get_partner, scope_of
 from callwright.sealing import Sealer
+from callwright.submissions import Submission
 
 SEALER = Sealer(bytes(range(32)))
 

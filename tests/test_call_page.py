@@ -1,7 +1,9 @@
 """What a call's page is told: its customer, the conversations, the call as corrected, its recording."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,10 +12,11 @@ from callwright.corrections import Given, correct
 from callwright.db import Pool, Scope
 from callwright.errors import NotFound
 from callwright.recordings import Decoded, Stored
-from callwright.reports import call_page
+from callwright.reports import call_page, contacts
 from callwright.reports.call_page import CallPage, read_call_page, read_conversations, read_recorded, read_waveform
+from callwright.reports.contacts import MOST_CALLS
 from callwright.transcription import Span, Transcript, Turn
-from judged import accept, analysis, ended, judged
+from judged import DAY, accept, analysis, ended, judged
 from submissions import onboard, scope
 
 TRANSCRIPT = Transcript(
@@ -178,3 +181,64 @@ async def test_another_subtenant_sees_nothing(pool: Pool, whose: Scope) -> None:
         assert await read_recorded(connection, other, "one") is None
         assert await read_waveform(connection, other, "one") is None
         assert await read_conversations(connection, other, "customer-1") == ([], None)
+
+
+MANY = 12_000
+
+
+def scanned(plan: dict[str, Any], table: str) -> int:
+    """The rows of a table that a plan has looked at."""
+    own = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0))
+    here = round(own) if plan.get("Relation Name") == table else 0
+    return here + sum(scanned(part, table) for part in plan.get("Plans", ()))
+
+
+@pytest.fixture
+async def caller(pool: Pool, whose: Scope) -> Scope:
+    """A subtenant with a customer of very many calls, `call-0` the latest; only the last ten told anything."""
+    for number in range(10):
+        await ended(pool, whose, f"call-{number}", analysis(), day=-number, customer_id="everybody")
+    async with db.transaction(pool, whose) as connection:
+        await connection.execute(
+            """
+            INSERT INTO ended_calls (partner_id, subtenant_no, customer_id, end_time, call_id, start_time, agent_id,
+                completed)
+            SELECT partner_id, subtenant_no, customer_id, end_time - n * interval '1 minute', 'call-' || 9 + n,
+                start_time - n * interval '1 minute', agent_id, true
+            FROM ended_calls, generate_series(1, $3) AS n
+            WHERE partner_id = $1 AND subtenant_no = $2 AND call_id = 'call-9'
+            """,
+            *(whose.partner_id, whose.subtenant_no, MANY - 10),
+        )
+    return whose
+
+
+async def test_a_customer_of_very_many_calls_is_read_within_bounds(pool: Pool, caller: Scope) -> None:
+    shown = await page(pool, caller, "call-3")
+    assert [each.call_id for each in shown.conversations] == [f"call-{n}" for n in range(20)]
+    assert shown.next_conversation == (shown.conversations[-1].end_time, "call-19")
+    async with db.transaction(pool, caller) as connection:
+        following, _ = await read_conversations(connection, caller, "everybody", shown.next_conversation)
+    assert [each.call_id for each in following] == [f"call-{n}" for n in range(20, 40)]
+    assert shown.rollup is not None
+    assert (shown.lead.calls, shown.rollup["older_calls_left_out"]) == (10_000, True)
+
+
+@pytest.mark.parametrize(
+    ("statement", "more", "most"),
+    [
+        (call_page._CONVERSATIONS, (None, None, call_page.CONVERSATIONS + 1), call_page.CONVERSATIONS + 1),
+        (call_page._CONVERSATIONS, (DAY - timedelta(days=9, hours=5), "x", 21), 21),
+        (call_page._LEAD, ("agent-1", MOST_CALLS), MOST_CALLS + 1),
+        (contacts._ROLLUP, (MOST_CALLS, 5, 20, 100), MOST_CALLS + 1),
+    ],
+)
+async def test_no_statement_looks_at_all_of_very_many_calls(
+    pool: Pool, caller: Scope, statement: str, more: tuple[object, ...], most: int
+) -> None:
+    async with db.transaction(pool, caller) as connection:
+        told = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", caller.partner_id, caller.subtenant_no, "everybody", *more
+        )
+    looked_at = scanned(told[0]["Plan"], "ended_calls")
+    assert 0 < looked_at <= most + 5, "an index is read a row too far"

@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from authority import authority
-from callwright import callbacks, calls, credentials, partners, reports
+from callwright import callbacks, calls, credentials, partners, reports, summaries
 from callwright.callbacks import Delivery, RetryPolicy, Told
 from callwright.db import Pool, everywhere
 from callwright.outbound import Outbound, Policy
@@ -47,7 +47,7 @@ async def prepared(pool: Pool, url: str, metadata: str | None = '{"n": 118059162
     await calls.accept(pool, await scope(pool), [submission(callback_url=url)])
     told = Told(new.partner_id, (await scope(pool)).subtenant_no, "call-1", "agent-1", "customer-1", metadata, url)
     async with everywhere(pool) as lent:
-        await callbacks.prepare(lent, told, callbacks.payload(told, None, "recording_not_found: It is gone."))
+        await callbacks.prepare(lent, told, summaries.payload(told, None, "recording_not_found: It is gone."))
     return new
 
 
@@ -59,7 +59,7 @@ async def begin(pool: Pool, new: NewPartner) -> tuple[Delivery, list[str]]:
         return delivery, await partners.webhook_secrets(lent, new.partner_id, SEALER)
 
 
-async def one_try(pool: Pool, outbound: Outbound, new: NewPartner) -> callbacks.State:
+async def one_try(pool: Pool, outbound: Outbound, new: NewPartner) -> callbacks.State | None:
     delivery, secrets = await begin(pool, new)
     outcome = await callbacks.attempt(outbound, delivery, secrets, RETRIES)
     async with everywhere(pool) as lent:
@@ -75,7 +75,7 @@ def received(server: LocalServer, index: int = -1) -> tuple[dict[str, str], byte
 
 def test_the_body_has_every_field_of_the_contract() -> None:
     told = Told(1, 1, "c", "a", "k", None, "https://x.example")
-    body = json.loads(callbacks.payload(told, None, "recording_empty: Nothing."))
+    body = json.loads(summaries.payload(told, None, "recording_empty: Nothing."))
     assert list(body) == FIELDS
     assert (body["status"], body["error"], body["meta"]) == ("failed", "recording_empty: Nothing.", {})
     assert {body[name] for name in FIELDS[6:14]} == {None}

@@ -167,6 +167,24 @@ async def test_a_step_is_begun_once_per_state_and_counted(pool: Pool, ours: Scop
         assert await calls.begin_step(lent, ours.partner_id, "call-1", "received") is None
 
 
+async def test_when_a_call_failed_is_kept_until_it_is_tried_again(pool: Pool, ours: Scope) -> None:
+    await calls.accept(pool, ours, [submission()])
+    times = "SELECT ended_at, failed_at FROM calls WHERE partner_id = $1"
+    async with everywhere(pool) as lent:
+        call = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
+        assert call is not None
+        assert await calls.fail(lent, call, "recording_not_found", "It is gone.")
+        ended_at, failed_at = tuple(await lent.fetchrow(times, ours.partner_id) or ())
+        assert ended_at == failed_at is not None
+        assert await calls.retry(lent, ours.partner_id, "call-1", "received")
+        assert tuple(await lent.fetchrow(times, ours.partner_id) or ()) == (None, None)
+        call = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
+        assert call is not None
+        assert await calls.move(lent, call, "completed")
+        ended_at, failed_at = tuple(await lent.fetchrow(times, ours.partner_id) or ())
+        assert (ended_at is None, failed_at) == (False, None)
+
+
 async def test_a_try_that_is_taken_back_does_not_count(pool: Pool, ours: Scope) -> None:
     await calls.accept(pool, ours, [submission()])
     async with everywhere(pool) as lent:

@@ -1,5 +1,6 @@
 """What a person corrects: kept beside the machine's with who and when, checked against the call, taken back."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -141,6 +142,13 @@ async def test_a_call_that_has_nothing_to_correct_or_is_somebody_elses_is_refuse
         await say(pool, other, "intent", "", "NEUTRAL")
     await say(pool, whose, "intent", "", "NEUTRAL")
     assert await said(pool, other) == [], "row level security hides what hangs on a call that is not there"
+
+
+async def test_of_two_who_say_the_same_at_once_one_is_kept(pool: Pool, whose: Scope) -> None:
+    twice = (say(pool, whose, "intent", "", "NEUTRAL", by) for by in ("Ann", "Bob"))
+    outcomes = await asyncio.gather(*twice, return_exceptions=True)
+    assert [type(each) for each in outcomes if each] == [ValidationFailed]
+    assert [(each.value, each.machine_value) for each in await said(pool, whose)] == [("NEUTRAL", "INTERESTED")]
 
 
 async def test_no_more_is_kept_than_people_say(pool: Pool, whose: Scope, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def faults(check: Callable[[str], list[str]], files: list[tuple[Path, str]]) -> 
     return [f"{path}: {fault}" for path, text in files for fault in check(text)]
 
 
-OWN_CODE = ("src/", "tests/", "demo/", "bench/", "evals/", "web/")
+OWN_CODE = ("src/", "clients/", "tests/", "demo/", "bench/", "evals/", "web/")
 
 
 @pytest.mark.parametrize("check", [sizes, first_line])

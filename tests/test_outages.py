@@ -70,6 +70,7 @@ async def tools(pool: Pool, tmp_path: Path) -> AsyncIterator[Tools]:
     async with Outbound(Policy(allowed_networks=(ip_network("127.0.0.0/8"),))) as outbound:
         yield Tools(
             pool=pool,
+            queue_pool=pool,
             outbound=outbound,
             store=Store(str(tmp_path / "store")),
             transcriber=cast("Any", Stage(RuntimeError("not reached"))),

@@ -183,8 +183,8 @@ async def test_a_failed_call_goes_on_with_the_step_that_failed(pool: Pool, made:
         if "r" in made:
             await lent.execute(
                 """
-                INSERT INTO recordings (partner_id, call_id, store_key, size, sha256, container)
-                SELECT partner_id, call_id, 'k', 1, '', 'wav' FROM calls
+                INSERT INTO recordings (partner_id, call_id, subtenant_no, store_key, size, sha256, container)
+                SELECT partner_id, call_id, subtenant_no, 'k', 1, '', 'wav' FROM calls
                 """
             )
         if "t" in made:

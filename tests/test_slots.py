@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from callwright import calls, pipeline
+from callwright import calls, pipeline, tries
 from callwright.errors import StepFailed
 from callwright.outbound import Outbound, Policy
 from callwright.recordings.fetch import FetchLimits, fetch
@@ -92,9 +92,10 @@ async def ended(monkeypatch: pytest.MonkeyPatch, work: Any, attempts: int = 1) -
 
     call = Call()
     call.attempts = attempts
+    begun = tries.Try(cast("Any", call), lambda: None)
     monkeypatch.setattr(pipeline, "_not_done", noted)
-    monkeypatch.setitem(pipeline.STEPS, "fetch", pipeline.Step("received", work, "fetched", None))
-    return await pipeline._take_on(cast("Any", None), "fetch", cast("Any", call))
+    monkeypatch.setitem(pipeline.STEPS, "fetch", pipeline.Step("received", noted, work, "fetched", None))
+    return await pipeline._take_on(cast("Any", None), "fetch", begun)
 
 
 async def silent(host: str, port: int) -> Sequence[str]:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from callwright import calls, db, tries
-from callwright.db import Pool, Scope
+from callwright.calls import Call
+from callwright.db import Connection, Pool, Scope
 from callwright.errors import Unavailable
 from submissions import onboard, scope, submission
 
@@ -16,6 +17,10 @@ async def ours(pool: Pool) -> Scope:
     found = await scope(pool)
     await calls.accept(pool, found, [submission()])
     return found
+
+
+async def nothing(*_: object) -> None:
+    """What these tries read."""
 
 
 async def counted(rows: Pool) -> tuple[int, int]:
@@ -29,9 +34,9 @@ async def test_a_database_that_is_away_and_a_stop_use_up_no_try(
     pool: Pool, rows: Pool, ours: Scope, why: type[BaseException]
 ) -> None:
     async def broken_off() -> None:
-        async with tries.begun(pool, asyncio.Lock(), "fetch", "received", ours.partner_id, "call-1") as call:
-            assert call is not None
-            assert call.attempts == 1
+        async with tries.begun(pool, asyncio.Lock(), "fetch", "received", nothing, ours.partner_id, "call-1") as begun:
+            assert begun is not None
+            assert begun.call.attempts == 1
             raise why
 
     for _ in range(2 * calls.TRIES):
@@ -42,9 +47,27 @@ async def test_a_database_that_is_away_and_a_stop_use_up_no_try(
 
 async def test_what_breaks_off_otherwise_is_counted(pool: Pool, rows: Pool, ours: Scope) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with tries.begun(pool, asyncio.Lock(), "fetch", "received", ours.partner_id, "call-1"):
+        async with tries.begun(pool, asyncio.Lock(), "fetch", "received", nothing, ours.partner_id, "call-1"):
             _ = 1 / 0
     assert await counted(rows) == (1, 1)
+
+
+async def test_what_is_read_comes_along_and_what_is_not_to_be_understood_counts_too(
+    pool: Pool, rows: Pool, ours: Scope
+) -> None:
+    async def read(connection: Connection, call: Call) -> str:
+        assert call.attempts == 1, "the second time"
+        return f"{call.call_id} {await connection.fetchval('SELECT 1')}"
+
+    known = []
+    for _ in range(2):
+        async with tries.begun(pool, asyncio.Lock(), "fetch", "received", read, ours.partner_id, "call-1") as begun:
+            assert begun is not None
+            known.append(begun.known)
+    assert known[0]() == "call-1 1"
+    with pytest.raises(AssertionError, match="the second time"):
+        known[1]()
+    assert await counted(rows) == (2, 2)
 
 
 async def test_the_count_has_an_end(pool: Pool, rows: Pool, ours: Scope) -> None:

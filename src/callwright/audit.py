@@ -1,13 +1,15 @@
-"""Who tried to come in: a row for every login that was refused, and for those let in once a minute."""
+"""Who tried to come in, and what was erased: a row for every login that was refused, and for every erasure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
 from callwright.credentials import KEY_FORM
 from callwright.db import Connection
 
 Outcome = Literal["let in", "refused", "shut out"]
+ErasureKind = Literal["call", "customer", "phone", "email", "rule for recordings", "rule for everything"]
 
 KEPT = timedelta(days=90)
 MOST_LISTED = 200
@@ -26,6 +28,45 @@ class Attempt:
     address: str
     request_id: str
     door: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who has something erased.
+
+    Attributes:
+        by: Over the API, by a command, or a rule of retention.
+        who: The API key, the user of the machine, or the rule.
+        request_id: Of the request, where there was one.
+    """
+
+    by: Literal["api", "command", "rule"]
+    who: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The proof of an erasure: what went, in numbers alone; `done_at` is None while some of it is still there.
+
+    Attributes:
+        rows: Of the database, those of calls and of people among them.
+        files: Of the store, each seen to be gone.
+    """
+
+    erasure_id: UUID
+    partner: str
+    kind: ErasureKind
+    asked_by: str
+    who: str
+    request_id: str | None
+    asked_at: datetime
+    calls: int
+    customers: int
+    agents: int
+    rows: int
+    files: int
+    done_at: datetime | None
 
 
 async def record(connection: Connection, outcome: Outcome, api_key: str, *, address: str, request_id: str) -> None:
@@ -104,3 +145,78 @@ async def keep_house(connection: Connection) -> None:
         KEPT,
         _FORGOTTEN_AT_A_TIME,
     )
+
+
+async def begin_erasure(
+    connection: Connection,
+    partner_id: int,
+    erasure_id: UUID,
+    subtenant_no: int | None,
+    kind: ErasureKind,
+    asker: Asker,
+) -> None:
+    """Write down that somebody has something erased; what a rule erases on a day is one row, begun once."""
+    await connection.execute(
+        """
+        INSERT INTO erasure_audit (partner_id, erasure_id, subtenant_no, kind, asked_by, who, request_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+        """,
+        *(partner_id, erasure_id, subtenant_no, kind, asker.by, asker.who, asker.request_id),
+    )
+
+
+async def count_erased(
+    connection: Connection,
+    partner_id: int,
+    erasure_id: UUID,
+    *,
+    calls: int = 0,
+    customers: int = 0,
+    agents: int = 0,
+    rows: int = 0,
+    files: int = 0,
+) -> None:
+    """Add what went to the proof, in the transaction in which it went."""
+    await connection.execute(
+        """
+        UPDATE erasure_audit SET calls = calls + $3, customers = customers + $4, agents = agents + $5,
+            rows = rows + $6, files = files + $7
+        WHERE partner_id = $1 AND erasure_id = $2
+        """,
+        *(partner_id, erasure_id, calls, customers, agents, rows, files),
+    )
+
+
+async def end_erasure(connection: Connection, partner_id: int, erasure_id: UUID) -> None:
+    """Write down that nothing of it is left."""
+    await connection.execute(
+        "UPDATE erasure_audit SET done_at = now() WHERE partner_id = $1 AND erasure_id = $2",
+        *(partner_id, erasure_id),
+    )
+
+
+_ERASURES = """
+    SELECT e.erasure_id, p.name, e.kind, e.asked_by, e.who, e.request_id, e.asked_at, e.calls, e.customers, e.agents,
+        e.rows, e.files, e.done_at
+    FROM erasure_audit e JOIN partners p USING (partner_id)
+"""
+
+
+async def read_erasure(
+    connection: Connection, partner_id: int, erasure_id: UUID, subtenant_no: int | None = None
+) -> Erasure | None:
+    """Read a proof; of a subtenant only its own. None where there is none such."""
+    row = await connection.fetchrow(
+        f"{_ERASURES} WHERE e.partner_id = $1 AND e.erasure_id = $2 AND ($3::bigint IS NULL OR e.subtenant_no = $3)",
+        *(partner_id, erasure_id, subtenant_no),
+    )
+    return None if row is None else Erasure(*row.values())
+
+
+async def list_erasures(connection: Connection, partner_id: int | None = None) -> list[Erasure]:
+    """List the newest erasures, of one partner or of all, at most `MOST_LISTED`."""
+    rows = await connection.fetch(
+        f"{_ERASURES} WHERE $1::bigint IS NULL OR e.partner_id = $1 ORDER BY e.asked_at DESC LIMIT $2",
+        *(partner_id, MOST_LISTED),
+    )
+    return [Erasure(*row.values()) for row in rows]

@@ -1,4 +1,4 @@
-"""Callbacks: what a partner is told of a call, signed, tried, and every try kept."""
+"""Callbacks: what a partner is told of a call is kept, signed and tried, and every try is kept."""
 
 import random
 import secrets
@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-import orjson
 from standardwebhooks import Webhook
 
 from callwright import queue
-from callwright.analysis import Analysis
-from callwright.analysis.fields import callback_fields
-from callwright.analysis.redaction import Value
 from callwright.db import Connection
 from callwright.kill_points import reached
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, retry_after_seconds
@@ -98,30 +94,6 @@ class Outcome:
     retry_after: float | None
 
 
-def payload(told: Told, analysis: Analysis | None, failure: str | None, hidden: Sequence[Value] | None = None) -> bytes:
-    """Build the body of section 3.1 of the contract.
-
-    Args:
-        told: The call.
-        analysis: Its analysis; None where it failed, and every analysis field is then null.
-        failure: The reason that the partner reads, where it failed.
-        hidden: Where sentences are to be redacted, what was said and must be hidden; ids and `meta` stay verbatim.
-    """
-    return orjson.dumps(
-        {
-            "call_id": told.call_id,
-            "type": "CALL_SUMMARY",
-            "customer_id": told.customer_id,
-            "agent_id": told.agent_id,
-            "status": "failed" if failure else "completed",
-            "error": failure,
-            **callback_fields(analysis, hidden),
-            "meta": orjson.Fragment(told.metadata_json or "{}"),  # verbatim, whatever numbers it has
-            **({"test": True} if told.test else {}),
-        }
-    )
-
-
 async def prepare(connection: Connection, told: Told, body: bytes) -> None:
     """Keep a callback and enqueue its delivery, in the transaction that ends the call."""
     callback_id = f"msg_{secrets.token_hex(12)}"
@@ -198,11 +170,11 @@ def _printable(body: bytes) -> str:
 
 async def finish_attempts(
     connection: Connection, partner_id: int, tried: Sequence[tuple[Delivery, Outcome]], policy: RetryPolicy
-) -> list[State]:
+) -> list[State | None]:
     """Record tries and what follows from them, in one transaction; recorded already, they change nothing.
 
     Returns:
-        How each callback stands now; the caller says so on the calls, in the same transaction.
+        How each callback stands now, None where it was erased; the caller tells the calls, in the same transaction.
     """
     rows = [
         (of.callback_id, of.attempt, was.started_at, round(was.elapsed * 1000), was.http_status, was.error, was.answer)
@@ -210,10 +182,15 @@ async def finish_attempts(
     ]
     fresh = await connection.fetch(
         """
+        WITH there AS MATERIALIZED (  -- who erases a callback waits for this, and of one that is gone nothing is kept
+            SELECT callback_id FROM callbacks WHERE partner_id = $1 AND callback_id = ANY($2::text[])
+            ORDER BY callback_id FOR NO KEY UPDATE
+        )
         INSERT INTO callback_attempts
             (partner_id, callback_id, attempt, started_at, elapsed_ms, http_status, error, answer)
-        SELECT $1, * FROM unnest($2::text[], $3::smallint[], $4::timestamptz[], $5::integer[], $6::smallint[],
-                                 $7::text[], $8::text[])
+        SELECT $1, tried.* FROM unnest($2::text[], $3::smallint[], $4::timestamptz[], $5::integer[], $6::smallint[],
+                                       $7::text[], $8::text[]) AS tried (callback_id)
+        JOIN there USING (callback_id)
         ON CONFLICT DO NOTHING RETURNING callback_id
         """,
         partner_id,
@@ -222,7 +199,7 @@ async def finish_attempts(
     new = {row["callback_id"] for row in fresh}
     acknowledged = sorted(of.callback_id for of, was in tried if was.error is None and of.callback_id in new)
     delivered = await _end(connection, partner_id, acknowledged, "delivered")
-    states: list[State] = []
+    states: list[State | None] = []
     for of, was in tried:
         if of.callback_id in delivered:
             states.append("delivered")
@@ -233,7 +210,9 @@ async def finish_attempts(
     return states
 
 
-async def _after_refusal(connection: Connection, delivery: Delivery, outcome: Outcome, policy: RetryPolicy) -> State:
+async def _after_refusal(
+    connection: Connection, delivery: Delivery, outcome: Outcome, policy: RetryPolicy
+) -> State | None:
     """Have a callback that was not acknowledged tried again, or end it."""
     if delivery.attempt >= delivery.allowed:
         return (
@@ -245,9 +224,7 @@ async def _after_refusal(connection: Connection, delivery: Delivery, outcome: Ou
         UPDATE callbacks SET next_attempt_at = now() + $3
         WHERE partner_id = $1 AND callback_id = $2 AND state = 'pending'
         """,
-        delivery.partner_id,
-        delivery.callback_id,
-        timedelta(seconds=wait),
+        *(delivery.partner_id, delivery.callback_id, timedelta(seconds=wait)),
     )
     host = queue.host_of(delivery.url)
     await queue.enqueue(connection, "deliver", delivery.partner_id, delivery.callback_id, host=host, delay=wait)
@@ -255,8 +232,8 @@ async def _after_refusal(connection: Connection, delivery: Delivery, outcome: Ou
     return "pending"
 
 
-async def _state_of(connection: Connection, delivery: Delivery) -> State:
-    state: State = await connection.fetchval(
+async def _state_of(connection: Connection, delivery: Delivery) -> State | None:
+    state: State | None = await connection.fetchval(
         "SELECT state FROM callbacks WHERE partner_id = $1 AND callback_id = $2",
         delivery.partner_id,
         delivery.callback_id,
@@ -302,6 +279,32 @@ async def replace(connection: Connection, partner_id: int, call_id: str) -> None
         partner_id,
         call_id,
     )
+
+
+async def erase(connection: Connection, partner_id: int, call_ids: Sequence[str]) -> tuple[list[str], int]:
+    """Delete the callbacks of calls and their tries.
+
+    Callbacks are locked before their calls, and made by who has the call: erase them before the calls are locked, and
+    once more after.
+
+    Returns:
+        The ids of the callbacks, and the rows that went.
+    """
+    gone = await connection.fetch(
+        "DELETE FROM callbacks WHERE partner_id = $1 AND call_id = ANY($2::text[]) RETURNING callback_id",
+        *(partner_id, call_ids),
+    )
+    callback_ids = [row["callback_id"] for row in gone]
+    tries: int = await connection.fetchval(  # a statement of its own, which sees the tries that it waited for
+        """
+        WITH gone AS (
+            DELETE FROM callback_attempts WHERE partner_id = $1 AND callback_id = ANY($2::text[]) RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """,
+        *(partner_id, callback_ids),
+    )
+    return callback_ids, len(callback_ids) + tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,10 +392,7 @@ async def resend(connection: Connection, partner_id: int, callback_ids: list[str
                     AND (n.created_at, n.callback_id) > (c.created_at, c.callback_id))
         RETURNING callback_id, call_id, url
         """,
-        partner_id,
-        callback_ids,
-        TRIES,
-        MOST_ATTEMPTS,
+        *(partner_id, callback_ids, TRIES, MOST_ATTEMPTS),
     )
     for row in rows:
         await queue.enqueue(connection, "deliver", partner_id, row["callback_id"], host=queue.host_of(row["url"]))

@@ -1,22 +1,20 @@
 """Calls: a batch is accepted once and durably; each call walks from state to state and never vanishes."""
 
 import asyncio
-import hashlib
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import Literal
 from uuid import UUID, uuid4
 
 import asyncpg
-import orjson
 
-from callwright import customers, db, ended_calls, queue
+from callwright import batches, customers, db, ended_calls, queue, tombstones
 from callwright.db import Connection, Pool, Scope
 from callwright.errors import FailureCode, Unavailable
 from callwright.kill_points import reached
+from callwright.submissions import Submission, body_hash, row_of
 from callwright.transcription.conversation import PartnerTurn
 
 State = Literal["received", "fetched", "transcribed", "completed", "failed"]
@@ -29,29 +27,6 @@ SUSPECT = 2
 """A call whose tries died with their workers so often in a row may be what kills them, or have been beside it."""
 
 DEADLOCK_TRIES = 5
-
-
-class Submission(TypedDict):
-    """One call of a batch, checked and flat; None where the partner left a field out. Times are ISO 8601 in UTC."""
-
-    call_id: str
-    recording_url: str
-    start_time: str
-    end_time: str
-    contact_number: str
-    agent_id: str
-    agent_name: str | None
-    agent_email: str | None
-    customer_id: str
-    customer_name: str | None
-    customer_email: str | None
-    disposition_status: str | None
-    callback_url: str | None
-    industry: str | None
-    function: str | None
-    metadata: dict[str, str | int | float] | None
-    custom_fields: list[dict[str, str]] | None
-    transcript: list[PartnerTurn] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +67,18 @@ class Call:
     test: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """A call that is locked to be erased; `under_way` where a job may be about it."""
+
+    call_id: str
+    subtenant_no: int
+    batch_id: UUID
+    agent_id: str
+    customer_id: str
+    under_way: bool
+
+
 _ACCEPT = f"""
 WITH input AS MATERIALIZED (
     SELECT * FROM json_to_recordset($4::text::json) AS r(
@@ -107,7 +94,7 @@ WITH input AS MATERIALIZED (
         CASE WHEN callback_url IS NULL THEN 'none' ELSE 'pending' END, start_time, end_time,
         agent_id, customer_id, contact_number, recording_url, callback_url, industry, function,
         metadata, custom_fields, transcript
-    FROM input ORDER BY call_id COLLATE "C"
+    FROM input WHERE NOT {tombstones.is_erased("call_id")} ORDER BY call_id COLLATE "C"
     ON CONFLICT (partner_id, call_id) DO NOTHING
     RETURNING call_id
 ), accepted AS (
@@ -116,41 +103,9 @@ WITH input AS MATERIALIZED (
 customers_kept AS ({customers.UPSERT_CUSTOMERS}),
 dispositions_kept AS ({customers.RECORD_DISPOSITIONS}),
 jobs AS ({queue.ENQUEUE_FETCH}),
-batch AS (
-    INSERT INTO batches (partner_id, batch_id, subtenant_no, call_ids, duplicates)
-    SELECT $1, $3, $2, $5::text[], array_agg(fresh.call_id IS NULL OR NOT asked.first ORDER BY asked.ord)
-    FROM (
-        SELECT call_id, ord, row_number() OVER (PARTITION BY call_id ORDER BY ord) = 1 AS first
-        FROM unnest($5::text[]) WITH ORDINALITY AS u(call_id, ord)
-    ) AS asked
-    LEFT JOIN fresh USING (call_id)
-)
+batch AS ({batches.RECORD})
 SELECT call_id FROM fresh
 """  # noqa: S608
-
-
-_ALL_KNOWN = """
-    INSERT INTO batches (partner_id, batch_id, subtenant_no, call_ids, duplicates)
-    VALUES ($1, $3, $2, $4, array_fill(true, ARRAY[cardinality($4::text[])]))
-"""
-"""What is kept of a batch without a new call."""
-
-
-def _body_hash(submission: Submission) -> str:
-    """Hash a call's content; the order of keys and a field that is null rather than absent make no difference."""
-    return hashlib.blake2b(_json(submission, orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
-
-
-def _row(order: int, submission: Submission, body_hash: str) -> bytes:
-    """A call as JSON, its metadata as it was sent, with the fields that the statement wants beside it."""
-    return b'{"ord":%d,"body_hash":"%s",%s' % (order, body_hash.encode(), _json(submission)[1:])
-
-
-def _json(submission: Submission, option: int | None = None) -> bytes:
-    try:
-        return orjson.dumps(submission, option=option)
-    except TypeError:  # a number in the metadata that is longer than 64 bits
-        return json.dumps(submission, sort_keys=option is not None, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) -> Accepted:
@@ -168,11 +123,11 @@ async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) ->
         Unavailable: The database is away; the same batch may be sent again.
     """
     batch_id = uuid4()
-    hashes = [_body_hash(submission) for submission in submissions]
+    hashes = [body_hash(submission) for submission in submissions]
     first: dict[str, int] = {}
     for order, submission in enumerate(submissions):
         first.setdefault(submission["call_id"], order)
-    rows = {call_id: _row(order, submissions[order], hashes[order]) for call_id, order in first.items()}
+    rows = {call_id: row_of(order, submissions[order], hashes[order]) for call_id, order in first.items()}
     batch = scope.partner_id, scope.subtenant_no, batch_id
     try:
         fresh, known = await _accept_rows(pool, batch, [each["call_id"] for each in submissions], rows)
@@ -185,7 +140,8 @@ async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) ->
             entries.append(Entry(call_id, "accepted"))
         else:
             kept = hashes[first[call_id]] if call_id in fresh else known.get(call_id)
-            entries.append(Entry(call_id, "duplicate", changed=kept != hashes[order]))
+            changed = kept is not None and kept != hashes[order]  # of an erased call nobody can tell
+            entries.append(Entry(call_id, "duplicate", changed))
     return Accepted(batch_id, entries)
 
 
@@ -207,7 +163,9 @@ async def _accept_rows(
                 fresh = await _insert(connection, batch, call_ids, new)
                 reached("batch-inserted")
                 raced = [call_id for call_id in rows if call_id not in fresh and call_id not in known]
-                return fresh, known | await _known_hashes(connection, batch[0], raced)
+                known |= await _known_hashes(connection, batch[0], raced)
+                await batches.forget(connection, batch[0], [batch[2]], [each for each in raced if each not in known])
+                return fresh, known
         except asyncpg.DeadlockDetectedError:
             await asyncio.sleep(random.uniform(0.01, 0.1))
     raise Unavailable
@@ -218,7 +176,7 @@ async def _insert(
 ) -> set[str]:
     """Insert what seems to be new, and the batch; gives the ids of those that were."""
     if not new:
-        await connection.execute(_ALL_KNOWN, *batch, call_ids)
+        await connection.execute(batches.ALL_KNOWN, *batch, call_ids)
         return set()
     ledger, billed, fresh = queue.ledger(), len(new), set[str]()
     ahead = ledger.owe("fetch", batch[0], billed)
@@ -240,6 +198,46 @@ async def _known_hashes(connection: Connection, partner_id: int, call_ids: list[
         call_ids,
     )
     return {row["call_id"]: row["hash"] for row in rows}
+
+
+async def lock(
+    connection: Connection, partner_id: int, call_ids: Sequence[str], subtenant_no: int | None = None
+) -> list[Doomed]:
+    """Lock calls that are to be erased, until the transaction ends: nothing more is made of them meanwhile.
+
+    Args:
+        connection: With a transaction open.
+        partner_id: Whose they are.
+        call_ids: The partner's own ids; those that are gone are left out.
+        subtenant_no: Whose they must be; None for all of the partner's.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT call_id, subtenant_no, batch_id, agent_id, customer_id,
+            state NOT IN ('completed', 'failed') OR callback_state = 'pending' AS under_way
+        FROM calls WHERE partner_id = $1 AND call_id = ANY($2::text[]) AND ($3::bigint IS NULL OR subtenant_no = $3)
+        ORDER BY call_id FOR UPDATE
+        """,
+        *(partner_id, call_ids, subtenant_no),
+    )
+    return [Doomed(*row.values()) for row in rows]
+
+
+async def erase(connection: Connection, partner_id: int, doomed: Sequence[Doomed], erasure_id: UUID) -> int:
+    """Erase calls that are locked: each leaves its mark, and no batch names it any more. Gives the rows that went."""
+    call_ids = [each.call_id for each in doomed]
+    rows: int = await connection.fetchval(
+        f"""
+        WITH gone AS (
+            DELETE FROM calls WHERE partner_id = $1 AND call_id = ANY($2::text[]) RETURNING call_id, subtenant_no
+        ), marked AS ({tombstones.LEAVE})
+        SELECT count(*) FROM gone
+        """,  # noqa: S608
+        *(partner_id, call_ids, erasure_id),
+    )
+    of = list({each.batch_id for each in doomed})
+    await batches.forget(connection, partner_id, of, call_ids)
+    return rows + await batches.drop_emptied(connection, partner_id, of)
 
 
 async def begin_step(
@@ -269,14 +267,17 @@ async def begin_step(
     return None if row is None else Call(*row.values())
 
 
-async def end_try(connection: Connection, call: Call) -> None:
-    """Note that a try came to an end, if a bad one: what came before it was not of the call's making."""
-    await connection.execute(
-        "UPDATE calls SET open_tries = 0 WHERE partner_id = $1 AND call_id = $2 AND state = $3",
-        call.partner_id,
-        call.call_id,
-        call.state,
+async def end_try(connection: Connection, call: Call) -> bool:
+    """Note that a try came to an end, if a bad one: what came before it was not of the call's making.
+
+    Returns:
+        False where somebody else has moved the call meanwhile, or it was erased.
+    """
+    ended = await connection.fetchval(
+        "UPDATE calls SET open_tries = 0 WHERE partner_id = $1 AND call_id = $2 AND state = $3 RETURNING true",
+        *(call.partner_id, call.call_id, call.state),
     )
+    return ended is not None
 
 
 async def take_back_try(connection: Connection, call: Call) -> None:
@@ -286,9 +287,7 @@ async def take_back_try(connection: Connection, call: Call) -> None:
         UPDATE calls SET attempts = attempts - 1, open_tries = greatest(open_tries - 1, 0)
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 AND attempts > 0
         """,
-        call.partner_id,
-        call.call_id,
-        call.state,
+        *(call.partner_id, call.call_id, call.state),
     )
 
 
@@ -338,7 +337,8 @@ async def fail(connection: Connection, call: Call, code: FailureCode, message: s
     """
     moved = await connection.fetchval(
         """
-        UPDATE calls SET state = 'failed', failure_code = $4, failure_message = $5, changed_at = now(), ended_at = now()
+        UPDATE calls SET state = 'failed', failure_code = $4, failure_message = $5, changed_at = now(),
+            ended_at = now(), failed_at = now()
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 RETURNING true
         """,
         *(call.partner_id, call.call_id, call.state, code, message),
@@ -359,7 +359,7 @@ async def retry(
     moved = await connection.fetchval(
         """
         UPDATE calls SET state = $3, failure_code = NULL, failure_message = NULL, attempts = 0, outages = 0,
-            open_tries = 0, changed_at = now(), ended_at = NULL,
+            open_tries = 0, changed_at = now(), ended_at = NULL, failed_at = NULL,
             callback_state = CASE WHEN callback_url IS NULL THEN 'none' ELSE 'pending' END
         WHERE partner_id = $1 AND call_id = $2 AND state = 'failed' RETURNING true
         """,

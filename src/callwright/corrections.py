@@ -1,7 +1,7 @@
 """What a person says of a call in the machine's place: kept beside it with who and when, superseded and taken back."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -72,10 +72,11 @@ async def correct(connection: Connection, scope: Scope, call_id: str, given: Giv
         ValidationFailed: The call has no such turn or parameter, or it cannot have this value; nothing is kept.
     """
     said_by = _name(given.said_by)
+    # Held until the end: who deletes the call waits and finds what is kept here, and a correction sees those before it.
     if not await connection.fetchval(
-        "SELECT true FROM calls WHERE partner_id = $1 AND call_id = $2 AND subtenant_no = $3",
+        "SELECT true FROM calls WHERE partner_id = $1 AND call_id = $2 AND subtenant_no = $3 FOR NO KEY UPDATE",
         *(scope.partner_id, call_id, scope.subtenant_no),
-    ):
+    ):  # who erases the call waits for this, and nothing is said of one that is gone
         raise NotFound("Call not found")
     machine, rubric, most = await _machine_value(connection, scope.partner_id, call_id, given)
     value = None if given.value is None else _value(given.kind, given.value, most)
@@ -94,6 +95,18 @@ async def correct(connection: Connection, scope: Scope, call_id: str, given: Giv
         """,
         *(scope.partner_id, call_id, given.kind, given.subject, value, machine, rubric, said_by),
     )
+
+
+async def erase(connection: Connection, partner_id: int, call_ids: Sequence[str]) -> int:
+    """Delete what was said of calls that the caller has locked; gives the rows that went."""
+    rows: int = await connection.fetchval(
+        """
+        WITH gone AS (DELETE FROM corrections WHERE partner_id = $1 AND call_id = ANY($2::text[]) RETURNING 1)
+        SELECT count(*) FROM gone
+        """,
+        *(partner_id, call_ids),
+    )
+    return rows
 
 
 async def history(connection: Connection, partner_id: int, call_id: str) -> list[Correction]:

@@ -143,3 +143,93 @@ async def read_customer(connection: Connection, scope: Scope, customer_id: str) 
         HISTORY_ROWS,
     )
     return {**customer, "disposition_history": [dict(entry) for entry in history]}
+
+
+async def erase_dispositions(connection: Connection, scope: Scope, call_ids: list[str], customer_ids: list[str]) -> int:
+    """Delete what calls said of their customers' dispositions; these stand as the rest of their history says.
+
+    Args:
+        connection: With a transaction open.
+        scope: Whose calls.
+        call_ids: The calls that are erased.
+        customer_ids: Their customers.
+
+    Returns:
+        The rows that went.
+    """
+    of = scope.partner_id, scope.subtenant_no, customer_ids
+    await connection.execute(  # before their history, as everybody who changes both
+        """
+        SELECT FROM customers WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])
+        ORDER BY customer_id FOR NO KEY UPDATE
+        """,
+        *of,
+    )
+    rows: int = await connection.fetchval(
+        """
+        WITH gone AS (
+            DELETE FROM dispositions WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])
+                AND call_id = ANY($4::text[]) RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """,
+        *(*of, call_ids),
+    )
+    if rows:
+        await connection.execute(
+            """
+            UPDATE customers c SET disposition_status = latest.status, disposition_effective_at = latest.effective_at
+            FROM unnest($3::text[]) AS of (customer_id)
+            LEFT JOIN LATERAL (
+                SELECT d.status, d.effective_at FROM dispositions d
+                WHERE d.partner_id = $1 AND d.subtenant_no = $2 AND d.customer_id = of.customer_id
+                ORDER BY d.effective_at DESC, d.disposition_no DESC LIMIT 1
+            ) AS latest ON true
+            WHERE c.partner_id = $1 AND c.subtenant_no = $2 AND c.customer_id = of.customer_id
+            """,
+            *of,
+        )
+    return rows
+
+
+async def erase_customers(connection: Connection, scope: Scope, customer_ids: list[str]) -> tuple[int, int]:
+    """Delete customers and the history of their dispositions.
+
+    Returns:
+        How many of them there were, and the rows that went.
+    """
+    of = scope.partner_id, scope.subtenant_no, customer_ids
+    customers = await _deleted(
+        connection,
+        "DELETE FROM customers WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])",
+        of,
+    )
+    row = await connection.fetchrow(
+        f"""
+        WITH gone AS (
+            DELETE FROM dispositions WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])
+            RETURNING source, effective_at
+        ), changed AS (  -- those that came with a call are counted with it
+            SELECT $1 AS partner_id, $2 AS subtenant_no, effective_at AS at, NULL AS customer_id
+            FROM gone WHERE source = 'api'
+        ), noted AS ({recounts.NOTE})
+        SELECT count(*) AS rows FROM gone
+        """,  # noqa: S608
+        *of,
+    )
+    assert row is not None, "counting gives a row"
+    return customers, customers + row["rows"]
+
+
+async def erase_agents(connection: Connection, scope: Scope, agent_ids: list[str]) -> int:
+    """Delete agents; gives how many there were."""
+    return await _deleted(
+        connection,
+        "DELETE FROM agents WHERE partner_id = $1 AND subtenant_no = $2 AND agent_id = ANY($3::text[])",
+        (scope.partner_id, scope.subtenant_no, agent_ids),
+    )
+
+
+async def _deleted(connection: Connection, delete: str, arguments: tuple[object, ...]) -> int:
+    status: str = await connection.execute(delete, *arguments)
+    return int(status.rpartition(" ")[2])

@@ -73,8 +73,8 @@ class Deliveries:
 
     async def _recorded(
         self, connection: Connection, partner_id: int, tried: Sequence[tuple[Delivery, Outcome]]
-    ) -> list[callbacks.State]:
-        """How each callback stands after its try."""
+    ) -> list[callbacks.State | None]:
+        """How each callback stands after its try; None where it was erased meanwhile."""
         states = await callbacks.finish_attempts(connection, partner_id, tried, self._retries)
         for ended in ("delivered", "undelivered"):
             call_ids = [each.call_id for (each, _), state in zip(tried, states, strict=True) if state == ended]

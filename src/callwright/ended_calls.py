@@ -1,5 +1,6 @@
 """What a call that has ended adds to the picture of its customer and its agent: one row, without what was said."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from callwright import recounts
@@ -80,3 +81,26 @@ async def forget(connection: Connection, partner_id: int, call_id: str) -> None:
         partner_id,
         call_id,
     )
+
+
+async def erase(connection: Connection, partner_id: int, call_ids: Sequence[str]) -> int:
+    """Delete the rows of calls that the caller has locked, and note their days; gives the rows that went.
+
+    The customers are not noted, as they may be erased as well: `rollups.count_contacts` is for the caller to call.
+    """
+    rows: int = await connection.fetchval(
+        f"""
+        WITH gone AS (
+            DELETE FROM ended_calls e USING calls c
+            WHERE c.partner_id = $1 AND c.call_id = ANY($2::text[]) AND e.partner_id = c.partner_id
+                AND e.subtenant_no = c.subtenant_no AND e.customer_id = c.customer_id
+                AND e.end_time = c.end_time AND e.call_id = c.call_id
+            RETURNING e.partner_id, e.subtenant_no, e.end_time AS at
+        ), changed AS (
+            SELECT *, NULL AS customer_id FROM gone
+        ), noted AS ({recounts.NOTE})
+        SELECT count(*) FROM gone
+        """,  # noqa: S608
+        *(partner_id, call_ids),
+    )
+    return rows

@@ -59,6 +59,10 @@ KillPoint = Literal[
 KILL_POINTS: tuple[KillPoint, ...] = get_args(KillPoint)
 """In the order of a call's life; what each means is in docs/explanation/what-happens-to-a-call.md."""
 
+ErasureKillPoint = Literal["erasure-begun", "erasure-saved", "erasure-stepped", "files-removed"]
+ERASURE_KILL_POINTS: tuple[ErasureKillPoint, ...] = get_args(ErasureKillPoint)
+"""Of an erasure: its order is kept; a transaction is not committed yet; it is; files are gone and it is not noted."""
+
 _KILL_AT = os.environ.get("CALLWRIGHT_KILL_AT")
 _WRITING_SECONDS = 0.2
 

@@ -1,22 +1,22 @@
 """The story of a call: received → fetched → transcribed → completed, or failed with a reason; then its callback.
 
-A step is a short transaction that reads, then work with no transaction open, then a short transaction that saves what
-the work made, moves the state and enqueues what follows. Whatever dies in between is begun again, and counted.
+A step is a short transaction that counts the try and reads, then work with no transaction open, then a short
+transaction that saves what the work made, moves the state and enqueues what follows. Whatever dies in between is begun
+again, and counted.
 """
 
 import asyncio
-import hashlib
 import random
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import structlog
 
-from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, tries
+from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, tries
 from callwright.analysis import Analysis
 from callwright.analysis.engine import Analyser
 from callwright.analysis.redaction import redact_turns
@@ -29,7 +29,8 @@ from callwright.errors import NotFound, SetupError, StepFailed, Unavailable
 from callwright.judging import conversation_of, judge
 from callwright.kill_points import reached
 from callwright.outbound import Outbound
-from callwright.recordings import listening
+from callwright.partners import Partner
+from callwright.recordings import Stored, key_of, listening
 from callwright.recordings.audio import DecodeLimits, decode
 from callwright.recordings.fetch import FetchLimits
 from callwright.recordings.fetch import fetch as fetch_recording
@@ -58,12 +59,14 @@ class Tools:
     """Everything that steps work with; made once by the worker.
 
     Attributes:
+        queue_pool: The database for taking jobs, whose statements are always the same.
         step_wait: Seconds before a step is tried again the first time; each further wait is six times as long, or
             twice where an outage of ours is waited out.
         alone: The one place of the calls that broke off twice.
     """
 
     pool: Pool
+    queue_pool: Pool
     outbound: Outbound
     store: Store
     transcriber: Transcriber
@@ -79,20 +82,25 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a call's life: the state that it finds, its work, the state that it leaves, and what follows."""
+    """One step of a call's life: the state that it finds, what it reads, its work, what it leaves, and what follows."""
 
     finds: State
-    work: Callable[[Tools, Call], Awaitable[Save]]
+    read: tries.Read[Any]
+    work: Callable[[Tools, Call, Any], Awaitable[Save]]
     leaves: Literal["fetched", "transcribed", "completed"]
     next: queue.Step | None
 
 
-async def fetch(tools: Tools, call: Call) -> Save:
+async def _nothing(_connection: Connection, _call: Call) -> None:
+    """To fetch, it is enough to know the call."""
+
+
+async def fetch(tools: Tools, call: Call, _: None) -> Save:
     """Download the recording into the store."""
     with _our_storage():
         stored = await fetch_recording(
-            call.recording_url, outbound=tools.outbound, store=tools.store, key=_key(call),
-            limits=tools.fetch_limits, again=call.attempts > 1,
+            call.recording_url, outbound=tools.outbound, store=tools.store,
+            key=key_of(call.partner_id, call.call_id), limits=tools.fetch_limits, again=call.attempts > 1,
         )  # fmt: skip
 
     async def save(connection: Connection) -> None:
@@ -101,16 +109,23 @@ async def fetch(tools: Tools, call: Call) -> Save:
     return save
 
 
-async def transcribe(tools: Tools, call: Call) -> Save:
+async def _heard_by(connection: Connection, call: Call) -> tuple[Stored, Partner, Rubric]:
+    """The recording, and by whose settings it is put into words."""
+    return (
+        await results.read_recording(connection, call.partner_id, call.call_id),
+        await partners.get_partner_by_id(connection, call.partner_id),
+        await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no)),
+    )
+
+
+async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, Rubric]) -> Save:
     """Decode the recording and put it into words, unless the partner has sent the words."""
-    async with db.transaction(tools.pool, call.partner_id) as connection:
-        stored = await results.read_recording(connection, call.partner_id, call.call_id)
-        partner = await partners.get_partner_by_id(connection, call.partner_id)
-        rubric = await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+    stored, partner, rubric = heard_by
     with _scratch_folder(tools) as scratch:
         with _our_storage():
             source = await tools.store.get(stored.key, scratch / "source")
-        decoded = await decode(source, scratch=scratch, limits=tools.decode_limits)
+        owner = f"{call.partner_id}/{call.subtenant_no}"
+        decoded = await decode(source, scratch=scratch, limits=tools.decode_limits, of=owner)
         reached("recording-decoded")
         if call.partner_transcript is not None:
             sent = await asyncio.to_thread(from_partner, call.partner_transcript)  # seconds, where it fills a batch
@@ -129,12 +144,16 @@ async def transcribe(tools: Tools, call: Call) -> Save:
     return save
 
 
-async def analyse(tools: Tools, call: Call) -> Save:
-    """Say what the call means for the sale, and prepare what the partner is told."""
-    async with db.transaction(tools.pool, call.partner_id) as connection:
-        transcript = await results.read_transcript(connection, call.partner_id, call.call_id)
-        rubric = await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+async def _judged_by(connection: Connection, call: Call) -> tuple[Transcript, Rubric]:
+    """The words, and by what they are judged."""
+    transcript = await results.read_transcript(connection, call.partner_id, call.call_id)
     assert transcript is not None, "a transcribed call has its transcript"
+    return transcript, await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+
+
+async def analyse(tools: Tools, call: Call, judged_by: tuple[Transcript, Rubric]) -> Save:
+    """Say what the call means for the sale, and prepare what the partner is told."""
+    transcript, rubric = judged_by
     analysis = await judge(tools.analyser, transcript, rubric, call.start_time, call.end_time)
     told = _told(call)
     body = await asyncio.to_thread(_written, told, call, transcript, analysis, rubric)
@@ -152,13 +171,16 @@ def _written(told: Told | None, call: Call, transcript: Transcript, analysis: An
     if told is None:
         return b""
     said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
-    return callbacks.payload(told, analysis, None, None if said is None else redact_turns(said).values)
+    return summaries.payload(told, analysis, None, None if said is None else redact_turns(said).values)
 
 
-async def make_up(tools: Tools, call: Call) -> Save:
+async def _made_up_by(connection: Connection, call: Call) -> Rubric:
+    """To make up what comes of a test call, its rubric is enough."""
+    return await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+
+
+async def make_up(_: Tools, call: Call, rubric: Rubric) -> Save:
     """Of a test call: make up what its id asks for, all at once. Nothing is fetched, and no engine is asked."""
-    async with db.transaction(tools.pool, call.partner_id) as connection:
-        rubric = await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
     made = canned(call.call_id, rubric, call.start_time, attempt=call.attempts)
     told = _told(call)
     body = _written(told, call, made.transcript, made.analysis, rubric)
@@ -173,12 +195,16 @@ async def make_up(tools: Tools, call: Call) -> Save:
 
 
 STEPS: dict[queue.Step, Step] = {
-    "fetch": Step("received", fetch, "fetched", "transcribe"),
-    "transcribe": Step("fetched", transcribe, "transcribed", "analyse"),
-    "analyse": Step("transcribed", analyse, "completed", None),
+    "fetch": Step("received", _nothing, fetch, "fetched", "transcribe"),
+    "transcribe": Step("fetched", _heard_by, transcribe, "transcribed", "analyse"),
+    "analyse": Step("transcribed", _judged_by, analyse, "completed", None),
 }
-OF_A_TEST_CALL = Step("received", make_up, "completed", None)
+OF_A_TEST_CALL = Step("received", _made_up_by, make_up, "completed", None)
 """Its only one, done in the place of the first: it takes no place of a live call's behind that."""
+
+
+def _step_of(name: queue.Step, call: Call) -> Step:
+    return OF_A_TEST_CALL if call.test else STEPS[name]
 
 
 async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) -> bool | None:
@@ -190,23 +216,39 @@ async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) ->
     Raises:
         Unavailable: The database is away; the job must be given back.
     """
-    async with tries.begun(tools.pool, tools.alone, name, STEPS[name].finds, partner_id, call_id) as call:
-        hung = await _take_on(tools, name, call) if call else None
-        return None if call and call.test else hung
+
+    def read(connection: Connection, call: Call) -> Awaitable[Any]:
+        return _step_of(name, call).read(connection, call)
+
+    async with tries.begun(tools.pool, tools.alone, name, STEPS[name].finds, read, partner_id, call_id) as begun:
+        if begun is not None:
+            return await _take_on(tools, name, begun)
+        if name == "fetch":
+            await _clear_away(tools, partner_id, call_id)
+        return None
 
 
-async def _take_on(tools: Tools, name: queue.Step, call: Call) -> bool | None:
-    step, partner_id, call_id = OF_A_TEST_CALL if call.test else STEPS[name], call.partner_id, call.call_id
+async def _clear_away(tools: Tools, partner_id: int, call_id: str) -> None:
+    """Remove what a try that died has stored of a call that was erased under it: its job comes here."""
+    async with db.transaction(tools.pool, partner_id) as connection:
+        state = await calls.state_of(connection, partner_id, call_id)
+    if state is None:
+        await listening.remove(tools.store, key_of(partner_id, call_id))
+
+
+async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> bool | None:
+    call = begun.call
+    step, partner_id, call_id = _step_of(name, call), call.partner_id, call.call_id
     try:
         if call.attempts > calls.TRIES:
             raise StepFailed("attempts_exhausted", "Processing this call broke off too often, so it was set aside.")
-        save = await step.work(tools, call)
+        save = await step.work(tools, call, begun.known())
         reached(f"{name}-worked")
     except Unavailable:
         raise
     except StepFailed as failure:
         await _not_done(tools, name, call, failure)
-        if not failure.code.startswith("recording_"):  # it says nothing on the host
+        if call.test or not failure.code.startswith("recording_"):  # it says nothing on the host
             return None
         # Its context is the exchange that failed, which knows whether it was the name that nobody answered for.
         return failure.code == "recording_timeout" or getattr(failure.__context__, "hung", False)
@@ -233,10 +275,11 @@ async def _take_on(tools: Tools, name: queue.Step, call: Call) -> bool | None:
             reached(f"{name}-enqueued")
         return True
 
-    if not await saved(tools.pool, partner_id, move) and not call.test:  # what came too late belongs to no call
-        await listening.remove(tools.store, _key(call))
+    # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
+    if not await saved(tools.pool, partner_id, move, durable=step.leaves != "fetched") and not call.test:
+        await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
-    return False
+    return None if call.test else False
 
 
 async def _ended_without_a_recording(connection: Connection, call: Call) -> bool:
@@ -270,7 +313,8 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
         wait = tools.step_wait * 6 ** (call.attempts - 1) * random.uniform(0.8, 1.2)
         wait = max(wait, min(failure.retry_after or 0.0, LONGEST_WAIT_SECONDS))
         async with db.transaction(tools.pool, call.partner_id) as connection:
-            await calls.end_try(connection, call)
+            if not await calls.end_try(connection, call):
+                return  # there is nothing left to try
             host = queue.host_of(call.recording_url) if name == "fetch" else None
             await queue.enqueue(connection, name, call.partner_id, call.call_id, host=host, delay=wait)
             reached("retry-enqueued")
@@ -280,7 +324,7 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
         )
         return
     told = _told(call)
-    body = callbacks.payload(told, None, str(failure)) if told else b""
+    body = summaries.payload(told, None, str(failure)) if told else b""
     async with db.transaction(tools.pool, call.partner_id) as connection:
         ended = await calls.fail(connection, call, failure.code, failure.message)
         if ended and told:
@@ -289,8 +333,10 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
             await results.drop_pieces(connection, call.partner_id, call.call_id)
         reached("failure-saved")
     reached("failure-committed")
-    if ended and name == "fetch" and not call.test:  # a try that died may have stored what cannot be fetched any more
-        await listening.remove(tools.store, _key(call))
+    if not ended:
+        return
+    if name == "fetch" and not call.test:  # a try that died may have stored what cannot be fetched any more
+        await listening.remove(tools.store, key_of(call.partner_id, call.call_id))
     log.warning("call failed", step=name, call_id=call.call_id, partner_id=call.partner_id, reason=str(failure))
 
 
@@ -342,12 +388,6 @@ async def retry(connection: Connection, partner_id: int, call_id: str) -> None:
         raise SetupError(f"The call {call_id!r} has not failed: it is {now}", "Only a failed call is processed again")
     name = next(name for name, step in STEPS.items() if step.finds == state)
     await queue.enqueue(connection, name, partner_id, call_id)
-
-
-def _key(call: Call) -> str:
-    """The name of a call's recording in the store."""
-    name = hashlib.sha256(call.call_id.encode()).hexdigest()
-    return f"recordings/{call.partner_id}/{name[:2]}/{name}"
 
 
 def _told(call: Call) -> Told | None:

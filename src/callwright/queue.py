@@ -274,6 +274,25 @@ def take(job: "Job") -> None:
     ledger().take(step_of(job), -job.priority)
 
 
+async def forget(connection: Connection, partner_id: int, ids: list[str]) -> int:
+    """Delete jobs of calls and callbacks that are erased, but for those that somebody works on; gives how many.
+
+    Those come to nothing by themselves, and one whose worker has died still has to clear away what that has stored.
+    """
+    gone: int = await connection.fetchval(
+        """
+        WITH gone AS (
+            DELETE FROM pgqueuer WHERE status = 'queued'
+                AND convert_from(payload, 'UTF8')::json ->> 'partner_id' = $1::bigint::text
+                AND convert_from(payload, 'UTF8')::json ->> 'id' = ANY($2::text[]) RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """,
+        *(partner_id, ids),
+    )
+    return gone
+
+
 async def is_behind(connection: Connection, step: Step, seconds: float) -> bool:
     """Whether a job of a step that may start has waited for longer than this."""
     behind: bool = await connection.fetchval(

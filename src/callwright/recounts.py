@@ -17,10 +17,11 @@ waits for nobody."""
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is to be counted again."""
+    """What is to be counted again; `last` is the highest number of an entry that was taken."""
 
     days: list[date]
     customers: list[str]
+    last: int
 
 
 async def subtenants(connection: Connection) -> list[Scope]:
@@ -89,10 +90,22 @@ async def take(connection: Connection, scope: Scope) -> Due:
         DELETE FROM recounts_due d USING noted
         WHERE d.partner_id = $1 AND d.subtenant_no = $2 AND d.due_no = noted.due_no
             AND noted.day IN (SELECT DISTINCT day FROM noted ORDER BY day DESC LIMIT $3)
-        RETURNING noted.day, d.customer_id
+        RETURNING noted.day, d.customer_id, d.due_no
         """,
         scope.partner_id,
         scope.subtenant_no,
         DAYS_AT_A_TIME,
     )
-    return Due(sorted({row["day"] for row in rows}), sorted({row["customer_id"] for row in rows} - {None}))
+    days, customers = ({row[name] for row in rows} - {None} for name in ("day", "customer_id"))
+    return Due(sorted(days), sorted(customers), max((row["due_no"] for row in rows), default=0))
+
+
+async def forget_customers(connection: Connection, scope: Scope, customer_ids: list[str]) -> None:
+    """Take customers out of what is noted, as they have been counted; their days stay noted."""
+    await connection.execute(
+        """
+        UPDATE recounts_due SET customer_id = NULL
+        WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])
+        """,
+        *(scope.partner_id, scope.subtenant_no, customer_ids),
+    )

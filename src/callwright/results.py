@@ -1,5 +1,6 @@
 """What was made of a call: recording, transcript and analysis, a row each; pieces on the way, and former analyses."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -20,11 +21,14 @@ _analyses = TypeAdapter(Analysis)
 
 
 async def save_recording(connection: Connection, partner_id: int, call_id: str, stored: Stored) -> None:
-    """Keep where a fetched recording is."""
+    """Keep where a fetched recording is; one that is fetched anew after it was removed takes the place of that."""
     await connection.execute(
         """
-        INSERT INTO recordings (partner_id, call_id, store_key, size, sha256, container)
-        VALUES ($1, $2, $3, $4, decode($5, 'hex'), $6)
+        INSERT INTO recordings AS kept (partner_id, call_id, subtenant_no, store_key, size, sha256, container)
+        SELECT $1, $2, subtenant_no, $3, $4, decode($5, 'hex'), $6 FROM calls WHERE partner_id = $1 AND call_id = $2
+        ON CONFLICT (partner_id, call_id) DO UPDATE SET store_key = excluded.store_key, size = excluded.size,
+            sha256 = excluded.sha256, container = excluded.container, fetched_at = now(), removed_at = NULL
+        WHERE kept.removed_at IS NOT NULL
         """,
         partner_id,
         call_id,
@@ -69,11 +73,13 @@ async def save_decoded(connection: Connection, partner_id: int, call_id: str, de
 
 
 async def save_transcript(connection: Connection, partner_id: int, call_id: str, transcript: Transcript) -> None:
-    """Keep a call's transcript; what was kept on the way to it goes."""
+    """Keep a call's transcript, to be searched from then on; what was kept on the way to it goes."""
     await connection.execute(
         """
         WITH gone AS (DELETE FROM transcript_pieces WHERE partner_id = $1 AND call_id = $2)
-        INSERT INTO transcripts (partner_id, call_id, engine, quality, body) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO transcripts (partner_id, call_id, engine, quality, body, end_time, search_keys)
+        SELECT $1, $2, $3, $4, $5, end_time, search_keys(partner_id, subtenant_no, end_time, agent_id, customer_id)
+        FROM calls WHERE partner_id = $1 AND call_id = $2
         """,
         partner_id,
         call_id,
@@ -94,7 +100,7 @@ async def read_transcript(connection: Connection, partner_id: int, call_id: str)
 async def save_piece(
     connection: Connection, partner_id: int, call_id: str, number: int, basis: bytes, piece: Begun | Said
 ) -> None:
-    """Keep a part of a transcript that is being made; nothing is kept any more once the transcript is there.
+    """Keep a part of a transcript that is being made; nothing is, once the transcript is there or the call is erased.
 
     Args:
         connection: With a transaction open.
@@ -104,10 +110,12 @@ async def save_piece(
         basis: A hash of what it rests on.
         piece: What was found out.
     """
-    # Whoever saves the transcript changes this row before, so that this waits for it and then sees the transcript.
-    await connection.execute(
-        "SELECT FROM recordings WHERE partner_id = $1 AND call_id = $2 FOR SHARE", partner_id, call_id
-    )
+    # Whoever saves the transcript changes this row before, so that this waits for it and then sees the transcript; who
+    # erases the call deletes it before the pieces.
+    if not await connection.fetchval(
+        "SELECT true FROM recordings WHERE partner_id = $1 AND call_id = $2 FOR SHARE", partner_id, call_id
+    ):
+        return
     await connection.execute(
         """
         INSERT INTO transcript_pieces (partner_id, call_id, number, basis, body)
@@ -236,10 +244,44 @@ async def progress_of(
         """
         SELECT CASE
             WHEN EXISTS (SELECT FROM transcripts WHERE partner_id = $1 AND call_id = $2) THEN 'transcribed'
-            WHEN EXISTS (SELECT FROM recordings WHERE partner_id = $1 AND call_id = $2) THEN 'fetched'
+            WHEN EXISTS (SELECT FROM recordings WHERE partner_id = $1 AND call_id = $2 AND removed_at IS NULL)
+                THEN 'fetched'
             ELSE 'received' END
         """,
         partner_id,
         call_id,
     )
     return state
+
+
+async def erase(connection: Connection, partner_id: int, call_ids: Sequence[str]) -> int:
+    """Delete all that was made of calls that the caller has locked; gives the rows that went.
+
+    In this order, a statement each: who keeps a piece locks the recording before, and who replaces an analysis locks
+    that before it adds to the former ones, so that what they add is seen here.
+    """
+    rows = 0
+    for table in ("recordings", "transcript_pieces", "transcripts", "analyses", "former_analyses"):
+        rows += await connection.fetchval(
+            f"""
+            WITH gone AS (DELETE FROM {table} WHERE partner_id = $1 AND call_id = ANY($2::text[]) RETURNING 1)
+            SELECT count(*) FROM gone
+            """,  # noqa: S608
+            *(partner_id, call_ids),
+        )
+    return rows
+
+
+async def remove_recordings(connection: Connection, partner_id: int, call_ids: Sequence[str]) -> list[str]:
+    """Say of recordings that they are removed, and forget how loud they are when; gives the calls whose they were.
+
+    The rest of the calls stays. The caller sees to the files.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE recordings SET removed_at = now(), peaks = NULL
+        WHERE partner_id = $1 AND call_id = ANY($2::text[]) AND removed_at IS NULL RETURNING call_id
+        """,
+        *(partner_id, call_ids),
+    )
+    return [row["call_id"] for row in rows]

@@ -201,15 +201,7 @@ async def count_again(connection: Connection, scope: Scope) -> bool:
         False where nothing was due, or another worker is at it.
     """
     whose = scope.partner_id, scope.subtenant_no
-    await connection.execute(
-        """
-        INSERT INTO rolled_subtenants (partner_id, subtenant_no, time_zone)
-        SELECT $1, $2, '' WHERE NOT EXISTS (
-            SELECT FROM rolled_subtenants WHERE partner_id = $1 AND subtenant_no = $2)
-        ON CONFLICT DO NOTHING
-        """,
-        *whose,
-    )
+    await _ready(connection, scope)
     row = await connection.fetchrow(
         """
         SELECT r.time_zone AS counted_in, p.time_zone
@@ -236,6 +228,14 @@ async def _count(connection: Connection, scope: Scope, due: recounts.Due) -> Non
     whose = scope.partner_id, scope.subtenant_no
     await connection.execute(
         """
+        UPDATE rolled_subtenants SET counted_to = greatest(counted_to, $3)
+        WHERE partner_id = $1 AND subtenant_no = $2
+        """,
+        *whose,
+        due.last,
+    )
+    await connection.execute(
+        """
         DELETE FROM day_rollups
         WHERE partner_id = $1 AND subtenant_no = $2 AND label = ANY($4::text[]) AND day = ANY($3::date[])
         """,
@@ -245,16 +245,48 @@ async def _count(connection: Connection, scope: Scope, due: recounts.Due) -> Non
     )
     await connection.execute(_COUNT_DAYS, *whose, due.days)
     if due.customers:
-        await connection.execute(
-            "DELETE FROM contact_rollups WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])",
-            *whose,
-            due.customers,
-        )
-        await connection.execute(
-            f"{_INTO_CONTACTS} SELECT $1, $2, c.* FROM ({contacts('AND customer_id = ANY($3::text[])')}) AS c",  # noqa: S608
-            *whose,
-            due.customers,
-        )
+        await _count_contacts(connection, scope, due.customers)
+
+
+async def _count_contacts(connection: Connection, scope: Scope, customer_ids: list[str]) -> None:
+    of = scope.partner_id, scope.subtenant_no, customer_ids
+    await connection.execute(
+        "DELETE FROM contact_rollups WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])", *of
+    )
+    await connection.execute(
+        f"{_INTO_CONTACTS} SELECT $1, $2, c.* FROM ({contacts('AND customer_id = ANY($3::text[])')}) AS c",  # noqa: S608
+        *of,
+    )
+
+
+async def count_contacts(connection: Connection, scope: Scope, customer_ids: list[str]) -> None:
+    """Count contacts again at once, in the caller's transaction: of those who are erased nothing may be left waiting.
+
+    Args:
+        connection: With a transaction open, after the contacts' calls were changed in it.
+        scope: Whose they are.
+        customer_ids: Those whose last call was erased, as well.
+    """
+    await _ready(connection, scope)
+    await connection.fetchval(  # waits for who counts now, and might put back what is taken away here
+        "SELECT true FROM rolled_subtenants WHERE partner_id = $1 AND subtenant_no = $2 FOR UPDATE",
+        *(scope.partner_id, scope.subtenant_no),
+    )
+    await _count_contacts(connection, scope, customer_ids)
+    await recounts.forget_customers(connection, scope, customer_ids)
+
+
+async def _ready(connection: Connection, scope: Scope) -> None:
+    """Have a row of the subtenant that can be locked; one that was never counted has a time zone of no name."""
+    await connection.execute(
+        """
+        INSERT INTO rolled_subtenants (partner_id, subtenant_no, time_zone)
+        SELECT $1, $2, '' WHERE NOT EXISTS (
+            SELECT FROM rolled_subtenants WHERE partner_id = $1 AND subtenant_no = $2)
+        ON CONFLICT DO NOTHING
+        """,
+        *(scope.partner_id, scope.subtenant_no),
+    )
 
 
 async def _begin_anew(connection: Connection, scope: Scope, time_zone: str, *, everybody: bool) -> None:

@@ -19,61 +19,90 @@ def default_data_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """Callwright's settings: each is an environment variable with the prefix `CALLWRIGHT_`."""
+    """Callwright's settings: each is an environment variable with the prefix `CALLWRIGHT_`.
+
+    What is said of each is what stands in the reference, as Markdown.
+    """
 
     model_config = SettingsConfigDict(env_prefix="CALLWRIGHT_", env_ignore_empty=True, frozen=True)
 
     database_url: SecretStr | None = Field(
-        None, description="PostgreSQL 15 or newer; without it `callwright up` runs its own server"
+        None,
+        description="the address of PostgreSQL 15 or newer, as `postgresql://callwright@db.internal/callwright`; "
+        "without it `callwright up` and the commands use the embedded server of the data folder. `callwright serve` "
+        "and `callwright worker` need it",
     )
     read_database_url: SecretStr | None = Field(
-        None, description="A read replica for reports; the main database without it"
+        None, description="kept for a read replica for reports; nothing reads it yet"
     )
     redis_url: SecretStr | None = Field(
-        None, description="Valkey or Redis for rate limits; PostgreSQL carries them without it"
+        None,
+        description="a Valkey or Redis (`redis://`, `rediss://`, `valkey://`) that counts requests; PostgreSQL counts "
+        "them without it. While it is away, requests are served uncounted and the log says so",
     )
     store_url: str | None = Field(
         None,
-        description="Where recordings are kept: a folder, or s3://bucket/prefix; the data folder without it",
+        description="where recordings are kept: a folder, or `s3://bucket/prefix`, `gs://bucket/prefix`, "
+        "`az://container/prefix`; the folder `store` in the data folder without it",
     )
     data_dir: Path = Field(
-        default_factory=default_data_dir, description="The folder for the embedded database and recordings"
+        default_factory=default_data_dir,
+        description="the folder of the embedded database, the recordings, the speech models and the secret key; "
+        "`callwright up --data-dir` overrides it",
     )
-    public_url: str = Field("http://127.0.0.1:8000", description="The address under which partners reach the API")
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="the address under which partners reach the API; `callwright doctor` checks it",
+    )
     secret_key: SecretStr | None = Field(
         None,
-        description="Seals the secrets that must be read back (32 bytes, base64); `up` makes and keeps one",
+        description="seals the secrets that must be read back: 32 bytes in base64, the same in every process "
+        "(`head -c 32 /dev/urandom | base64`). With the embedded database it is made once and kept in the data folder",
     )
     transcriber: str = Field(
         "pocketsphinx",
-        description="The speech engine: `pocketsphinx`, `faster-whisper:<folder or model name>` or "
+        description="the speech engine: `pocketsphinx`, `faster-whisper:<folder or model name>` or "
         "`openai:<base URL>#<model>`",
     )
-    transcriber_api_key: SecretStr | None = Field(
-        None, description="The key of the speech server, for `openai:` transcribers"
-    )
-    analyser: Literal["rules", "llm"] = Field("rules", description="The analysis engine")
-    llm_base_url: str | None = Field(None, description="An OpenAI-style server for the `llm` analyser")
-    llm_model: str | None = Field(None, description="The model that the `llm` analyser asks for")
-    llm_api_key: SecretStr | None = Field(None, description="The key of that server")
+    transcriber_api_key: SecretStr | None = Field(None, description="the key of the speech server, for `openai:`")
+    analyser: Literal["rules", "llm"] = Field("rules", description="the analysis engine: `rules` or `llm`")
+    llm_base_url: str | None = Field(None, description="the OpenAI-style server of `llm`, up to and with `/v1`")
+    llm_model: str | None = Field(None, description="the model that `llm` asks for")
+    llm_api_key: SecretStr | None = Field(None, description="the key of that server, where it wants one")
     allow_networks: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Hosts or networks, comma-separated, that may be reached although they are not public"
+        (),
+        description="hosts or networks, comma-separated, that recordings and callbacks may be at although they are not "
+        "public",
     )
     allow_ports: Annotated[tuple[int, ...], NoDecode] = Field(
-        (80, 443, 8000, 8080, 8443),
-        description="The ports that may be fetched from or called, comma-separated",
+        (80, 443, 8000, 8080, 8443), description="the ports that recordings and callbacks may be at, comma-separated"
     )
-    ca_file: Path | None = Field(None, description="A PEM file with private certificate authorities to trust as well")
+    ca_file: Path | None = Field(
+        None, description="a PEM file with private certificate authorities to trust beside the public ones"
+    )
     frame_localhost: bool = Field(
-        default=False, description="Whether pages at http://localhost may frame the dashboards, for development"
+        default=False,
+        description="whether pages at `http://localhost`, on any port, may frame the dashboards of every partner: "
+        "`true` on a developer's machine, never elsewhere",
     )
-    rate_limit: int = Field(120, ge=1, description="Requests per minute per partner")
-    log_format: Literal["human", "json"] = Field("human", description="How logs are written")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged")
+    rate_limit: int = Field(
+        120,
+        ge=1,
+        description="requests in any minute for each partner that has no limit of its own "
+        "(`callwright partner set --rate-limit`)",
+    )
+    log_format: Literal["human", "json"] = Field(
+        "human",
+        description="`human` for lines to read, `json` for one object per line; both go to standard error, with "
+        "secrets and phone numbers masked",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="`debug`, `info`, `warning` or `error`"
+    )
     worker_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
-        description="Calls that one worker computes at a time",
+        description="calls that one worker transcribes at a time, each with its engine in memory",
     )
 
     @field_validator("allow_networks", mode="before")

@@ -23,12 +23,19 @@ DEADLOCK_TRIES = 5
 SAVE_PAUSE, LONGEST_SAVE_PAUSE = 0.5, 15.0
 
 
-async def saved(pool: Pool, partner_id: int, save: Callable[[Connection], Awaitable[T]]) -> T:
-    """Run a transaction that may be repeated, again and again where the database is away: the work is done once."""
+async def saved(pool: Pool, partner_id: int, save: Callable[[Connection], Awaitable[T]], *, durable: bool = True) -> T:
+    """Run a transaction that may be repeated, again and again where the database is away: the work is done once.
+
+    Args:
+        pool: The database.
+        partner_id: Whose rows.
+        save: What is done in it.
+        durable: As `db.transaction`.
+    """
     pause = SAVE_PAUSE
     while True:
         try:
-            async with db.transaction(pool, partner_id) as connection:
+            async with db.transaction(pool, partner_id, durable=durable) as connection:
                 return await save(connection)
         except Unavailable:
             log.warning("the database is away or full, a save waits", partner_id=partner_id, seconds=pause)

@@ -2,14 +2,38 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import asyncpg
 
 from callwright import calls, db, queue
 from callwright.calls import Call, State
-from callwright.db import Pool
+from callwright.db import Connection, Pool
 from callwright.errors import Unavailable
 from callwright.kill_points import reached
+
+T = TypeVar("T")
+
+Read = Callable[[Connection, Call], Awaitable[T]]
+"""What a step must know of a call beside the call itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try(Generic[T]):
+    """A try of a step that has begun.
+
+    Attributes:
+        call: Whose it is.
+        known: Gives what was read for it in the same transaction, or raises why that is not to be understood: that too
+            is found out by a try that counts.
+    """
+
+    call: Call
+    known: Callable[[], T]
+
 
 ALONE_WAIT_SECONDS = 3.0
 """About how long a call that must be worked on alone waits before it asks again."""
@@ -17,8 +41,8 @@ ALONE_WAIT_SECONDS = 3.0
 
 @asynccontextmanager
 async def begun(
-    pool: Pool, alone: asyncio.Lock, step: queue.Step, finds: State, partner_id: int, call_id: str
-) -> AsyncIterator[Call | None]:
+    pool: Pool, alone: asyncio.Lock, step: queue.Step, finds: State, read: Read[T], partner_id: int, call_id: str
+) -> AsyncIterator[Try[T] | None]:
     """Begin a try for the block's time; None where there is nothing to do, now or ever.
 
     A call that kills its worker takes those beside it along. All of them are begun again, and were they done side by
@@ -29,6 +53,7 @@ async def begun(
         alone: That place, of this process.
         step: What is done.
         finds: The state in which the step finds the call.
+        read: What the step must know.
         partner_id: Whose call it is.
         call_id: The partner's own id.
 
@@ -36,30 +61,49 @@ async def begun(
         Unavailable: The database is away; the job must be given back.
     """
     async with AsyncExitStack() as stack:
-        call = await _begin(pool, partner_id, call_id, finds, alone=False)
-        if call is None and alone.locked():  # it may be one that has to wait
+        tried = await _begin(pool, partner_id, call_id, finds, read, alone=False)
+        if tried is None and alone.locked():  # it may be one that has to wait
             await _put_off(pool, step, partner_id, call_id)
-        elif call is None:
+        elif tried is None:
             await stack.enter_async_context(alone)
-            call = await _begin(pool, partner_id, call_id, finds, alone=True)
-        if call is not None:
+            tried = await _begin(pool, partner_id, call_id, finds, read, alone=True)
+        if tried is not None:
             reached(f"{step}-begun")
         try:
-            yield call
+            yield tried
         except Unavailable:  # nor is a database that is away of the call's making
-            if call is not None:
+            if tried is not None:
                 await db.wait_until_back(pool)
-                await _take_back(pool, call)
+                await _take_back(pool, tried.call)
             raise
         except asyncio.CancelledError:  # told to stop, by nothing in the call: a poisoned one is known by its tries
-            if call is not None:
-                await _take_back(pool, call)
+            if tried is not None:
+                await _take_back(pool, tried.call)
             raise
 
 
-async def _begin(pool: Pool, partner_id: int, call_id: str, finds: State, *, alone: bool) -> Call | None:
-    async with db.transaction(pool, partner_id) as connection:
-        return await calls.begin_step(connection, partner_id, call_id, finds, alone=alone)
+async def _begin(
+    pool: Pool, partner_id: int, call_id: str, finds: State, read: Read[T], *, alone: bool
+) -> Try[T] | None:
+    # A try that the database forgets as it crashes is no try that broke a worker: those are what is counted.
+    async with db.transaction(pool, partner_id, durable=False) as connection:
+        call = await calls.begin_step(connection, partner_id, call_id, finds, alone=alone)
+        return None if call is None else Try(call, await _known(connection, call, read))
+
+
+async def _known(connection: Connection, call: Call, read: Read[T]) -> Callable[[], T]:
+    try:
+        value = await read(connection, call)
+    except (*db.AWAY, asyncpg.PostgresError):
+        raise
+    except Exception as fault:  # noqa: BLE001 - it is raised where it is asked for
+        found = fault
+
+        def raising() -> T:
+            raise found
+
+        return raising
+    return lambda: value
 
 
 async def _put_off(pool: Pool, step: queue.Step, partner_id: int, call_id: str) -> None:

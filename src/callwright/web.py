@@ -5,7 +5,7 @@ import contextlib
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import uvicorn
@@ -16,10 +16,12 @@ from callwright.api import (
     documentation,
     health,
     v1_callbacks,
+    v1_erase,
     v1_ingest,
     v1_read,
     v1_reports,
     v1_rubric,
+    v1_search,
     v1_test_data,
     v1_token,
 )
@@ -29,6 +31,8 @@ from callwright.api.wire import GuardedProtocol
 from callwright.dashboards import assets, call_details, correcting, insights, lists, live, recording
 from callwright.dashboards.console import callbacks, engines, failed_calls, login, logins, overview, partners
 from callwright.dashboards.console.door import Installation
+from callwright.dashboards.places import Places
+from callwright.dashboards.rendering import compile_templates
 from callwright.db import open_pool
 from callwright.errors import SetupError
 from callwright.limits import DatabaseLimiter, RedisLimiter
@@ -42,6 +46,9 @@ from callwright.token_keys import TokenKeys
 
 POOL_CONNECTIONS = 20
 """Of one process; a connection is held for one statement or one short transaction, never while waiting for a client."""
+
+PAGES_AT_A_TIME, PAGES_OF_A_PARTNER = 12, 6
+"""Each holds a connection while it is made, for seconds at the worst; the others are left to who sends calls."""
 
 DRAIN_SECONDS = 30
 """How long running requests may take to end when the server is stopped."""
@@ -61,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.secret_key is None:
         raise SetupError("CALLWRIGHT_SECRET_KEY is not set", "Make one with: head -c 32 /dev/urandom | base64")
     url = settings.database_url.get_secret_value()
-    open_store = partial(Store, settings.store_url or str(settings.data_dir / "store"))
+    open_store = cache(partial(Store, settings.store_url or str(settings.data_dir / "store")))
     sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
 
     @contextlib.asynccontextmanager
@@ -75,7 +82,10 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.gate = Gate(pool, limiter, settings.rate_limit)
         app.state.token_keys = TokenKeys(pool, sealer)
         app.state.changes = live.Changes(pool)
+        app.state.places = Places(PAGES_AT_A_TIME, PAGES_OF_A_PARTNER)
         app.state.frame_localhost = settings.frame_localhost
+        app.state.open_store = open_store
+        await asyncio.to_thread(compile_templates)
         with scratch_folder(Path(tempfile.gettempdir())) as scratch:
             app.state.listening = Listening(open_store, scratch)
             try:
@@ -87,7 +97,19 @@ def create_app(settings: Settings) -> FastAPI:
                 await pool.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    doors = (v1_ingest, v1_read, v1_reports, v1_rubric, v1_callbacks, v1_token, v1_test_data, documentation, health)
+    doors = (
+        v1_ingest,
+        v1_read,
+        v1_search,
+        v1_reports,
+        v1_rubric,
+        v1_callbacks,
+        v1_erase,
+        v1_token,
+        v1_test_data,
+        documentation,
+        health,
+    )
     pages = (insights, lists, live, call_details, correcting, recording)
     console = (overview, partners, failed_calls, callbacks, engines, logins, login)
     for part in (*doors, *pages, *console, assets):

@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from callwright import audit, db, garbage, partners, pipeline, queue, rollups
+from callwright import audit, db, erasing, garbage, partners, pipeline, queue, rollups
 from callwright.analysis.engine import Analyser, load_analyser
 from callwright.bells import Bell
 from callwright.callbacks import RetryPolicy
@@ -24,7 +24,7 @@ from callwright.errors import Unavailable
 from callwright.lanes import Handler, Running, lane, until
 from callwright.outbound import Outbound, Policy
 from callwright.pipeline import Tools
-from callwright.recordings.audio import DecodeLimits
+from callwright.recordings.audio import DecodeLimits, warm_up
 from callwright.recordings.fetch import FetchLimits
 from callwright.recordings.scratch import scratch_folder
 from callwright.recordings.store import Store
@@ -43,6 +43,9 @@ A database that stalls for some seconds must not make a second worker begin them
 """
 
 HOUSEKEEPING_SECONDS = 60.0
+ERASURE_SECONDS = 15.0
+"""How long an erasure waits that whoever was asked for it could not carry out."""
+
 ROLLUP_SECONDS = 15.0
 """How long a change waits to be counted again; until then it is read from the calls themselves."""
 
@@ -53,8 +56,9 @@ DELIVER_TASKS = 128
 ANALYSE_TASKS = 8
 """A language model is waited for; the rules take milliseconds."""
 
-POOL_CONNECTIONS = 24
-"""Each lane keeps one to itself."""
+POOL_CONNECTIONS = 20
+QUEUE_CONNECTIONS = 8
+"""Each lane keeps one to itself. To plan how jobs are found takes longer than to find them: these plan it once."""
 
 DRAIN_SECONDS = 18.0
 """How long jobs may go on once the worker is told to stop, well within the 30 s that Kubernetes gives it.
@@ -113,13 +117,16 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
         transcriber = await stack.enter_async_context(
             Transcriber.open(settings.transcriber, engine_options(settings), processes=settings.worker_concurrency)
         )
+        warm_up()
         analyser = analyser_of(settings)
-        pool = await db.open_pool(settings.database_url.get_secret_value(), size=POOL_CONNECTIONS, name=process_name())
+        pool, queue_pool = await open_pools(settings.database_url.get_secret_value(), process_name())
         stack.push_async_callback(pool.close)
+        stack.push_async_callback(queue_pool.close)
         sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
         await check_secret_key(pool, sealer)
         yield Tools(
             pool=pool,
+            queue_pool=queue_pool,
             outbound=await stack.enter_async_context(Outbound(policy)),
             store=Store(settings.store_url or str(settings.data_dir / "store")),
             transcriber=transcriber,
@@ -130,6 +137,14 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
             decode_limits=DecodeLimits(),
             callback_retries=RetryPolicy(),
         )
+
+
+async def open_pools(url: str, name: str) -> tuple[Pool, Pool]:
+    """The worker's connections: those of the steps, and those that take jobs."""
+    return (
+        await db.open_pool(url, size=POOL_CONNECTIONS, name=name),
+        await db.open_pool(url, size=QUEUE_CONNECTIONS, name=name, plan_once=True),
+    )
 
 
 async def check_secret_key(pool: Pool, sealer: Sealer) -> None:
@@ -179,19 +194,20 @@ async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float 
         "deliver": Deliveries(tools.pool, tools.outbound, tools.sealer, tools.callback_retries).deliver,
     }
     # More than can be transcribed: what comes before and after needs no engine, and no engine is to wait for it.
-    computing: dict[queue.Step, int] = {"transcribe": 2 * compute + 2, "analyse": ANALYSE_TASKS}
+    computing: dict[queue.Step, int] = {"transcribe": 2 * compute + 6, "analyse": ANALYSE_TASKS}
     places: dict[queue.Step, int] = {"fetch": FETCH_TASKS, "deliver": DELIVER_TASKS, **computing}
     bell = None
     async with asyncio.TaskGroup() as group:
         for step, handler in reversed(steps.items()):  # each rings for the one behind it
             bell = Bell(places[step], following=bell)
             if step in computing:
-                work = lane(tools.pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
+                work = lane(tools.queue_pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
             else:
-                work = lane(tools.pool, step, handler, running, bell, slots=Slots(places[step]))
+                work = lane(tools.queue_pool, step, handler, running, bell, slots=Slots(places[step]))
             group.create_task(work)
         group.create_task(_keep_house(tools.pool, stop))
         group.create_task(_keep_rollups(tools.pool, stop))
+        group.create_task(_keep_erasures(tools.pool, tools.store, stop))
 
 
 async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
@@ -219,3 +235,15 @@ async def _keep_rollups(pool: Pool, stop: asyncio.Event) -> None:
         except (asyncpg.PostgresError, TimeoutError):
             log.exception("rollups were not counted")
         await until(stop, asyncio.sleep(ROLLUP_SECONDS))
+
+
+async def _keep_erasures(pool: Pool, store: Store, stop: asyncio.Event) -> None:
+    """Erase what rules want erased, and what nobody has come to the end of."""
+    while not stop.is_set():
+        try:
+            await erasing.keep_house(pool, store, stop)
+        except Unavailable:
+            log.warning("database away, erasures wait")
+        except (asyncpg.PostgresError, TimeoutError):
+            log.exception("erasures were not carried out")
+        await until(stop, asyncio.sleep(ERASURE_SECONDS))

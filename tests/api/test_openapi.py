@@ -10,14 +10,16 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from callwright import callbacks
+from callwright import callbacks, results, summaries
 from callwright.api import openapi
 from callwright.api.call_models import CALL_QUERY
 from callwright.api.callback_models import CALLBACK_QUERY, RESEND
 from callwright.api.models import BATCH_CALL, DISPOSITION
 from callwright.api.openapi import openapi_document
 from callwright.api.rollup_models import AGENTS_QUERY
+from callwright.api.search_models import SEARCH_QUERY, WHOLE_SEARCH_QUERY
 from callwright.db import Scope, everywhere
+from dashboards.spoken import conversation
 from judged import analysis, end
 from partner_api import Door, a_batch, a_record
 
@@ -102,10 +104,13 @@ def test_request_examples_are_accepted() -> None:
 
 
 def test_query_examples_are_accepted() -> None:
+    searched = ["q", "since", "until", "agent_id", "customer_id", "speaker", "limit", "cursor"]
     lists: list[tuple[str, Any, list[str]]] = [
         ("callbacks", CALLBACK_QUERY, ["state", "since", "until", "call_id", "limit", "cursor"]),
         ("reports/agents", AGENTS_QUERY, ["since", "until", "agent_id", "format"]),
         ("calls", CALL_QUERY, ["since", "until", "agent_id", "customer_id", "status", "limit", "cursor"]),
+        ("search", SEARCH_QUERY, [*searched, "scope"]),
+        ("search/all", WHOLE_SEARCH_QUERY, searched),
     ]
     for path, adapter, names in lists:
         parameters = DOCUMENT["paths"][f"{openapi.BASE}/{path}"]["get"]["parameters"]
@@ -144,6 +149,20 @@ async def test_real_answers_are_what_the_document_says(door: Door) -> None:
 
 
 @IN_MODULE
+async def test_real_hits_are_what_the_document_says(door: Door) -> None:
+    await door.post(a_batch(a_record("searched")))
+    async with everywhere(door.pool) as lent:
+        said = conversation([("customer", "I want my money back.")])
+        await results.save_transcript(lent, door.partner.partner_id, "searched", said)
+    for path in ("/search", "/search/all"):
+        answer = (await door.get(f"{path[1:]}?q=money")).json()
+        assert answer["data"]["hits"]
+        answers = DOCUMENT["paths"][openapi.BASE + path]["get"]["responses"]
+        conform(answer, answers["200"]["content"]["application/json"]["schema"])
+        conform((await door.get(f"{path[1:]}?q=-")).json(), answers["422"]["content"]["application/json"]["schema"])
+
+
+@IN_MODULE
 async def test_real_rollups_are_what_the_document_says(door: Door) -> None:
     await door.post(a_batch(a_record("rolled", customer__id="rolled")))
     async with everywhere(door.pool) as lent:
@@ -164,7 +183,7 @@ async def test_real_rollups_are_what_the_document_says(door: Door) -> None:
 
 def test_callback_is_what_the_document_says() -> None:
     told = callbacks.Told(1, 1, "c", "a", "cu", '{"attempt": 2}', "https://partner.example.com/")
-    sent = orjson.loads(callbacks.payload(told, None, "The recording is gone"))
+    sent = orjson.loads(summaries.payload(told, None, "The recording is gone"))
     conform(sent, {"$ref": "#/components/schemas/CallSummary"})
     [operation] = DOCUMENT["webhooks"]["CALL_SUMMARY"].values()
     assert set(operation["requestBody"]["content"]["application/json"]["example"]) == set(sent)

@@ -104,10 +104,8 @@ async def test_the_picture_has_both_speakers(places: Sites, screen: Screen) -> N
         await page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 20)
         await page.wait_for_function(f"() => Math.abs({NOW} - {TALK.seconds} / 2) < 0.5")
         slider = page.get_by_role("slider", name="Place in the recording")
-        assert (
-            await slider.get_attribute("aria-valuetext")
-            == f"00:{int(TALK.seconds / 2):02} of 00:{int(TALK.seconds):02}"
-        )
+        said = f"00:{int(TALK.seconds / 2):02} of 00:{int(TALK.seconds):02}"
+        await expect(slider).to_have_attribute("aria-valuetext", said)
 
 
 async def test_a_turn_that_is_clicked_plays(places: Sites, screen: Screen) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from pydantic import SecretStr
 
 from browser.host import Sites
@@ -154,7 +154,24 @@ async def test_the_overview_moves_by_itself_until_the_session_ends(door: Door, p
         async with everywhere(door.pool) as lent:
             await console_sessions.end_all(lent)
         await expect(page.get_by_text("Run this on the machine")).to_be_visible(timeout=15_000)
-    assert [said for said in places.complaints if "401" not in said] == []
+    assert [said for said in places.complaints if "401" not in said and "404" not in said] == [], "or the icon's"
+
+
+async def test_the_overview_says_when_it_gets_no_answer(door: Door, places: Sites) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=503)
+
+    async def break_off(route: Route) -> None:
+        await route.abort()
+
+    async with logged_in(door, places) as page:
+        stale = page.get_by_text("This page does not get an answer.")
+        await expect(stale).to_be_hidden()
+        for away in (refuse, break_off):
+            await page.route("**/console/live", away)
+            await expect(stale).to_be_visible(timeout=15_000)
+            await page.unroute("**/console/live")
+            await expect(stale).to_be_hidden(timeout=15_000)
 
 
 async def test_by_keyboard_alone(door: Door, places: Sites, screen: Screen) -> None:

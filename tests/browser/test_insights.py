@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from browser.host import Sites, framed
 from browser.test_embedding import LOOKS, STICKS_OUT, faults, photograph
@@ -136,6 +136,10 @@ async def test_tables_sort_in_place_and_keep_the_place(places: Sites, screen: Sc
         names = await page.get_by_role("region", name="Table of agents").locator("tbody th").all_text_contents()
         assert [name.strip() for name in names] == sorted(TEAM)
         assert await page.evaluate("window.stays"), "the page itself has stayed"
+        await page.reload()
+        for region, column in (("Table of agents", "Agent"), ("Table of contacts", "Calls")):
+            head = page.get_by_role("region", name=region).locator("th[aria-sort]")
+            await expect(head).to_contain_text(column)  # the address keeps the order
 
 
 async def test_contacts_are_found_as_one_types_and_turned_over(places: Sites, screen: Screen) -> None:
@@ -153,6 +157,72 @@ async def test_contacts_are_found_as_one_types_and_turned_over(places: Sites, sc
         await expect(rows.first).to_contain_text("Customer C")
         await search.fill("nobody")
         await expect(page.locator("#contacts-found")).to_contain_text("No contact found")
+
+
+async def test_of_what_is_typed_the_last_is_looked_for(places: Sites, screen: Screen) -> None:
+    """Also where the answer to what was typed before is still on its way, or comes later."""
+    async with places.context() as context:
+        page = await context.new_page()
+        await opened(places, screen, page)
+        held: list[Route] = []
+
+        async def hold(route: Route) -> None:
+            held.append(route)
+            if len(held) > 1:
+                await route.continue_()
+
+        await page.route("**/view-insights/contacts?*", hold)
+        search = page.get_by_role("searchbox", name="Search by name")
+        async with page.expect_request("**/view-insights/contacts?*"):
+            await search.press_sequentially("nobody")
+        await search.fill("customer c")
+        await expect(page.locator("[data-said]")).to_have_text("Contacts 1 to 1")
+        await expect(page.get_by_role("region", name="Table of contacts").locator("tbody tr")).to_contain_text(
+            "Customer C"
+        )
+        assert len(held) == 2
+        await held[0].abort()
+
+
+async def test_figures_that_cannot_be_renewed_stay(places: Sites, screen: Screen) -> None:
+    async with places.context() as context:
+        page = await context.new_page()
+        async with page.expect_response("**/view-insights/changes**"):
+            await opened(places, screen, page)
+        drawings = page.locator("[data-chart] canvas")
+        await expect(drawings).to_have_count(2)
+        refused: list[Route] = []
+
+        async def refuse(route: Route) -> None:
+            refused.append(route)
+            await (route.abort() if len(refused) == 1 else route.fulfill(status=503, body="no"))
+
+        await page.route("**/view-insights?*", refuse)
+        for number in range(2):
+            async with page.expect_event("requestfinished" if number else "requestfailed"):
+                await screen.call(f"unseen-{number}", analysis(), days_ago=0.1, customer_id="customer-1")
+            await expect(drawings).to_have_count(2)
+        assert len(refused) == 2
+
+
+async def test_a_page_that_was_refused_the_news_asks_again(places: Sites, screen: Screen) -> None:
+    async with places.context() as context:
+        page = await context.new_page()
+        await page.clock.install()
+        asked: list[Route] = []
+
+        async def refuse_once(route: Route) -> None:
+            asked.append(route)
+            await (route.fulfill(status=503) if len(asked) == 1 else route.continue_())
+
+        await page.route("**/view-insights/changes?*", refuse_once)
+        async with page.expect_response("**/view-insights/changes?*") as refused:
+            await opened(places, screen, page)
+        assert (await refused.value).status == 503
+        async with page.expect_response("**/view-insights/changes?*") as answer:
+            while len(asked) < 2:  # the page may hear of the refusal later than we do
+                await page.clock.fast_forward(61_000)
+        assert (await answer.value).status == 200
 
 
 async def test_filters_take_effect_at_once_and_can_be_shared(places: Sites, screen: Screen) -> None:

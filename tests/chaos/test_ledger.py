@@ -16,8 +16,8 @@ BODY = json.dumps({"call_id": "told", "status": "completed"}).encode()
 PROCESSED = """
 DELETE FROM pgqueuer;
 UPDATE calls SET state = 'fetched';
-INSERT INTO recordings (partner_id, call_id, store_key, size, sha256, container)
-    SELECT partner_id, call_id, 'key', 1, '', 'wav' FROM calls;
+INSERT INTO recordings (partner_id, call_id, subtenant_no, store_key, size, sha256, container)
+    SELECT partner_id, call_id, subtenant_no, 'key', 1, '', 'wav' FROM calls;
 UPDATE calls SET state = 'transcribed';
 INSERT INTO transcripts (partner_id, call_id, engine, quality, body)
     SELECT partner_id, call_id, 'engine', 'final', '{}' FROM calls;

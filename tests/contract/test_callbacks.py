@@ -95,8 +95,8 @@ async def test_what_is_not_there(own: Door) -> None:
 
 async def test_methods(own: Door) -> None:
     for method, path, allowed in (
-        ("PUT", "calls/x/callback", {"GET", "POST"}),
-        ("POST", "calls/x", {"GET"}),
+        ("PUT", "calls/x/callback", {"DELETE", "GET", "POST"}),
+        ("POST", "calls/x", {"DELETE", "GET"}),
         ("POST", "callbacks", {"GET"}),
         ("GET", "callbacks/resend", {"POST"}),
     ):

@@ -33,9 +33,9 @@ async def test_unknown_path(door: Door, method: str, path: str) -> None:
         (BATCH_CALL, "GET", "POST"),
         (BATCH_CALL, "OPTIONS", "POST"),
         (DISPOSITION, "POST", "PUT"),
-        ("/api/v1/partner/calls/x", "POST", "GET"),
+        ("/api/v1/partner/calls/x", "POST", "DELETE, GET"),
         ("/api/v1/partner/batches/x", "PUT", "GET"),
-        ("/api/v1/partner/customers/x", "PATCH", "GET"),
+        ("/api/v1/partner/customers/x", "PATCH", "DELETE, GET"),
     ],
 )
 async def test_wrong_method(door: Door, path: str, method: str, allowed: str) -> None:

@@ -63,7 +63,7 @@ async def test_every_answer_is_one_that_the_document_promises(
                 api_key=partner.api_key,
                 api_secret=partner.api_secret,
                 examples=max(settings().max_examples // 10, 1),  # 10, or more by --hypothesis-profile
-                walks=max(settings().max_examples // 2, 1),
+                walks=settings().max_examples,
                 deterministic=str(settings().max_examples <= 100).lower(),
             )
         )

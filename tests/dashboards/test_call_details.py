@@ -113,6 +113,14 @@ async def test_the_state_of_a_call_under_way_moves_until_there_is_something_to_s
     assert ready.headers["hx-refresh"] == "true"
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("hi", ' lang="hi"'), ("en", ""), (None, ""), ("english", ""), ('x" onload="', "")]
+)
+async def test_words_are_read_out_in_their_language(door: Door, language: str | None, told: str) -> None:
+    page = (await (await with_call(door, language=language)).open(PATH)).text
+    assert f'<p class="words" dir="auto"{told}>{LINES[0][1]}</p>' in page
+
+
 async def test_a_long_history_of_conversations_comes_in_parts(door: Door) -> None:
     screen = await screen_of(door)
     for number in range(25):
@@ -125,7 +133,7 @@ async def test_a_long_history_of_conversations_comes_in_parts(door: Door) -> Non
         f"call-{n:02}" for n in range(4, -1, -1)
     ]
     assert "call-conversations" not in rest.text
-    for ended in ("yesterday", "2026-01-01T00:00:00", ""):
+    for ended in ("yesterday", "2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00", ""):
         assert (await screen.open("/call-conversations/call-24", ended=ended, before="x")).status_code == 404
 
 
@@ -231,6 +239,14 @@ async def test_a_form_that_is_none_of_ours_changes_nothing(door: Door, body: byt
     answer = await door.client.post(FORM, content=body, headers={"authorization": f"Bearer {screen.token}"})
     assert answer.status_code == status
     assert (await screen.open(FORM, turn="99")).status_code == 404
+
+
+@pytest.mark.parametrize("about", ["intent", "score"])
+async def test_what_was_not_judged_yet_is_not_corrected(door: Door, about: str) -> None:
+    screen = await screen_of(door)
+    await calls.accept(door.pool, await screen.scope(), [submission("one/two")])
+    answer = await say(screen, about=about, subject="", value="1", by="Ann")
+    assert (answer.status_code, "This call has not been judged yet." in words(answer)) == (409, True)
 
 
 async def test_the_first_page_of_a_long_call_is_small(door: Door) -> None:

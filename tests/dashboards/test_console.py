@@ -12,7 +12,7 @@ from callwright import callbacks, calls, console_sessions, db, partners, queue
 from callwright.dashboards.console import lists, overview
 from callwright.db import Pool, everywhere, transaction
 from callwright.errors import Unavailable
-from callwright.reports import operation
+from callwright.reports import all_partners, operation
 from dashboards.operating import desk_at, words
 from dashboards.viewing import Screen, screen_of
 from judged import analysis
@@ -244,7 +244,9 @@ async def test_workers_are_seen_by_their_connections(door: Door, module_database
     assert re.search(r"here\.example/4711 since \d+ \w+ \d{4}", said)
 
 
-@pytest.mark.parametrize(("free", "state"), [(10**12, "Good"), (10**9, "Look at it"), (10**8, "Bad"), (None, "Good")])
+@pytest.mark.parametrize(
+    ("free", "state"), [(10**12, "Good"), (10**9, "Look at it"), (10**8, "Bad"), (None, "Not checked")]
+)
 async def test_the_room_for_recordings(
     door: Door, monkeypatch: pytest.MonkeyPatch, free: int | None, state: str
 ) -> None:
@@ -282,6 +284,21 @@ async def test_partners_are_shown_with_limits_usage_and_state(door: Door) -> Non
         assert "its key opens nothing any more" in words(await desk.open(f"/console/partners/{number}"))
         for unknown in ("999999999", "x", "1" * 40):
             assert (await desk.open(f"/console/partners/{unknown}")).status_code == 404
+
+
+async def test_a_choice_of_partners_has_an_end_and_the_chosen_one(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(all_partners, "MOST_NAMED", 2)
+    numbers = [(await door.for_another()).partner.partner_id for _ in range(3)]
+    async with everywhere(door.pool) as lent:
+        for number in numbers:
+            await lent.execute("UPDATE partners SET name = $2 WHERE partner_id = $1", number, f"zz {number}")
+    async with desk_at(door) as desk:
+        await desk.log_in()
+        for path in ("/console/failed-calls", "/console/callbacks"):
+            some = re.findall(r'<option value="(\d+)"', (await desk.open(path)).text)
+            assert (len(some), str(numbers[2]) in some) == (2, False)
+            page = await desk.open(path, partner=str(numbers[2]))
+            assert f'<option value="{numbers[2]}" selected>zz {numbers[2]}</option>' in page.text
 
 
 async def test_engines_are_those_of_the_settings_and_of_the_results(door: Door) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from callwright import rollups
+from callwright import db, rollups
 from callwright.analysis import Bant, Statement
-from callwright.dashboards import assets
+from callwright.dashboards import assets, insights
 from callwright.dashboards.live import Changes
 from callwright.db import Scope
+from callwright.reports import changes
 from dashboards.test_pages import words
 from dashboards.viewing import Screen, screen_of
 from judged import NOTHING_SAID, analysis, judged
@@ -85,6 +86,15 @@ async def test_every_figure_leads_to_the_calls_behind_it(door: Door) -> None:
         ["tom-1", "tom-2", "tom-3"],
     )
     assert sorted(await calls_of(screen, links(page, "contacts")["3"])) == expected["Interested"]
+    rows = re.findall(
+        r'<tr>\s*<th scope="row">(?:(?!</th>).)*?(?:Meera Nair|Asha &amp; Sons).*?</tr>', page.text, re.DOTALL
+    )
+    assert len(rows) == 2
+    for row in rows:
+        found = [unescape(link) for link in re.findall(r'<td class="number">.*?href="([^"]*)"', row, re.DOTALL)]
+        assert len(found) >= 2, "each figure of an agent and of a contact"
+        for link in found:
+            assert set(await calls_of(screen, link)) == set(expected["Interested"])
 
 
 async def test_a_list_of_calls_shows_what_it_was_narrowed_to(door: Door) -> None:
@@ -139,9 +149,36 @@ async def test_whatever_stands_in_an_address_is_no_crash(door: Door, path: str) 
             answer = await screen.open(path, **{name: value})  # type: ignore[arg-type]
             assert answer.status_code == 200, (name, value)
             assert "<script>" not in answer.text.partition("<body>")[2]
-    for place in ("x", "2026-01-01~x", "2026-01-01T00:00:00+00:00~", "~"):
+    for place in ("x", "2026-01-01~x", "2026-01-01T00:00:00+00:00~", "~", "0001-01-01T00:00:00+14:00~x"):
         assert (await screen.open("/view-insights/calls", after=place)).status_code == 400
     assert (await screen.open("/view-insights/calls", after="2026-01-01T00:00:00+00:00~x")).status_code == 200
+
+
+async def test_names_without_end_make_no_page_without_end(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(insights, "MOST_SHOWN", 2)
+    monkeypatch.setattr(insights, "MOST_LISTED", 5)
+    screen = await screen_of(door)
+    for number in range(8):
+        about = Bant(concern_categories=Statement(f"Concern {number}", (1,)))
+        made = analysis(bant=about, quality=(judged(f"Parameter {number}", number),))
+        await screen.call(f"call-{number}", made, disposition_status=f"Disposition {number}")
+    page = await screen.open("/view-insights")
+    saved = (await screen.open("/view-insights", format="csv")).text
+    for name, part in (("Concern", "concerns"), ("Parameter", "gaps"), ("Disposition", "dispositions")):
+        shown = [label for label in links(page, part) if label.startswith(name)]
+        assert len(shown) == 5, part
+        assert all(f"{name} {number}" in saved for number in range(8))
+    assert words(page).count("3 more are in the CSV file of this page.") == 3
+
+
+async def test_what_no_call_of_an_agent_told_is_no_zero(door: Door) -> None:
+    screen = await screen_of(door)
+    await screen.call("lost", None, agent_id="silent")
+    said = words(await screen.open("/view-insights/agents"))
+    none = "— not assessed"
+    assert re.search(rf"silent 1 (none before )?{none} {none} {none} ", said), said
+    rows = list(csv.DictReader(io.StringIO((await screen.open("/view-insights/agents", format="csv")).text)))
+    assert [(row["calls"], row["talk_seconds"], row["quality"]) for row in rows] == [("1", "", "")]
 
 
 async def test_contacts_are_searched_and_sorted(door: Door) -> None:
@@ -215,17 +252,102 @@ async def test_viewers_are_told_once_when_calls_end(door: Door) -> None:
     assert await waiting is None
 
 
+async def opened_with(screen: Screen) -> tuple[int, int]:
+    """The mark that the dashboard is opened with."""
+    page = (await screen.open("/view-insights")).text
+    [address] = re.findall(r'data-changes="([^"]*)"', page)
+    newest, _, count = httpx.URL(unescape(address)).params["shown"].partition("-")
+    return int(newest), int(count)
+
+
+@pytest.mark.parametrize("counted", [False, True])
+async def test_what_ends_between_the_page_and_its_stream_is_told(door: Door, counted: bool) -> None:
+    """Also where the worker has counted it already, so that nothing is due any more."""
+    screen = await furnished(door)
+    await rollups.keep_house(door.pool, asyncio.Event())
+    mark = await opened_with(screen)
+    await screen.call("between", analysis())
+    if counted:
+        await rollups.keep_house(door.pool, asyncio.Event())
+    told = Changes(door.pool, pause=0.05)
+    scope = await screen.scope()
+    ours, calm = told.watch(scope, 60, mark), told.watch(scope, 60, await opened_with(screen))
+    async with asyncio.timeout(20):
+        assert [await anext(ours) for _ in range(2)] == [b"retry: 5000\n\n", b"event: change\ndata: calls\n\n"]
+        await anext(calm)
+        waiting = asyncio.create_task(next_of(calm))
+        await asyncio.sleep(0.3)
+        assert not waiting.done(), "that page has it"
+        await told.close()
+        assert await waiting is None
+        assert await next_of(ours) is None
+
+
+async def test_a_call_that_ended_and_was_counted_between_two_looks_is_told(door: Door) -> None:
+    screen = await furnished(door)
+    await rollups.keep_house(door.pool, asyncio.Event())
+    told = Changes(door.pool, pause=0.05)
+    ours = told.watch(await screen.scope(), 60)
+    await anext(ours)
+    waiting = asyncio.create_task(next_of(ours))
+    await asyncio.sleep(0.3)
+    async with db.everywhere(door.pool) as lent:  # nobody sees the one without the other
+        await lent.execute(
+            "INSERT INTO recounts_due (partner_id, subtenant_no, at) VALUES ($1, $2, now())",
+            *((await screen.scope()).partner_id, (await screen.scope()).subtenant_no),
+        )
+        assert await rollups.count_again(lent, await screen.scope())
+    async with asyncio.timeout(20):
+        assert await waiting == b"event: change\ndata: calls\n\n"
+    await told.close()
+    await ours.aclose()
+
+
+async def test_a_look_that_fails_is_not_the_last(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = await furnished(door)
+    real, failed = changes.read_marks, list[int]()
+
+    async def at_times(*about: Any) -> Any:
+        if len(failed) < 3:
+            failed.append(1)
+            raise RuntimeError("as no look should")
+        return await real(*about)
+
+    monkeypatch.setattr("callwright.dashboards.live.read_marks", at_times)
+    told = Changes(door.pool, pause=0.05)
+    ours = told.watch(await screen.scope(), 60, (0, 0))
+    async with asyncio.timeout(20):
+        await anext(ours)
+        assert await anext(ours) == b"event: change\ndata: calls\n\n"
+    await told.close()
+    await ours.aclose()
+
+
+@pytest.mark.parametrize("shown", ["", "x", "1", "-1-1", "9" * 30 + "-1", "\0"])
+async def test_a_mark_that_is_none_is_passed_over(door: Door, shown: str) -> None:
+    screen = await screen_of(door)
+    told, kept = Changes(door.pool, pause=0.05), door.app.state.changes
+    await told.close()
+    door.app.state.changes = told
+    answer = await screen.open("/view-insights/changes", shown=shown)
+    door.app.state.changes = kept
+    assert answer.status_code == 503, "closed, and nothing crashed"
+
+
 async def test_there_is_a_bound_on_viewers(door: Door) -> None:
     screen = await screen_of(door)
-    told = Changes(door.pool, most=1)
-    ours = told.watch(await screen.scope(), 60)
-    before = told.full
-    await anext(ours)
-    assert (before, told.full) == (False, True)
+    told, scope = Changes(door.pool, most=4), await screen.scope()
+    other = Scope(scope.partner_id, scope.subtenant_no + 1)
+    watched = [told.watch(scope, 60) for _ in range(2)]
+    before = told.full(scope)
+    for each in watched:
+        await anext(each)
+    assert (before, told.full(scope), told.full(other)) == (False, True, False), "one leaves the others half of it"
     door.app.state.changes, kept = told, door.app.state.changes
     answer = await screen.open("/view-insights/changes")
     door.app.state.changes = kept
     assert answer.status_code == 503
-    await ours.aclose()
-    assert not told.full
+    for each in watched:
+        await each.aclose()
+    assert not told.full(scope)
     await told.close()

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from callwright import calls
 from callwright.dashboards import assets, rendering
 from callwright.errors import SetupError, Unavailable
-from callwright.reports import call_page
+from callwright.reports import call_page, choices
 from dashboards.viewing import ORIGIN, screen_of
 from judged import analysis
 from partner_api import Door
@@ -43,8 +43,16 @@ async def test_the_dashboard_counts_the_period_and_compares_it(door: Door) -> No
     assert answer.status_code == 200
     assert "Total calls 4 ▲ up by 100 % on the 30 days before" in words(answer)
     assert "Unique contacts 1 unchanged" in words(answer)
+    day = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    assert "on the day before" not in words(answer)
+    one_day = words(await screen.open("/view-insights", from_=day, to=day))
+    assert "Total calls 4 none before" in one_day
+    await screen.call("eve", analysis(), days_ago=2)
+    assert "Total calls 4 ▲ up by 300 % on the day before" in words(
+        await screen.open("/view-insights", from_=day, to=day)
+    )
     week = words(await screen.open("/view-insights", days="7"))
-    assert "Total calls 4 none before" in week, "nothing divides by nothing"
+    assert "Total calls 5 none before" in week, "nothing divides by nothing"
 
 
 async def test_the_dashboard_of_one_agent_and_of_an_unknown_one(door: Door) -> None:
@@ -64,6 +72,16 @@ async def test_test_data_says_that_it_is(door: Door) -> None:
             answer = await screen.open(path)
             assert answer.status_code == 200
             assert ("Test data." in words(answer)) is (screen is test), path
+
+
+async def test_an_agent_beyond_those_to_choose_from_stays_chosen(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choices, "MOST_AGENTS", 1)
+    screen = await screen_of(door)
+    for agent in ("a", "b"):
+        await screen.call(f"of-{agent}", analysis(), agent_id=agent)
+    page = await screen.open("/view-insights", agent_id="b")
+    assert '<option value="a">a</option>\n<option selected>b</option>' in page.text
+    assert "<h1>b</h1>" in page.text
 
 
 async def test_a_dashboard_without_calls_says_so(door: Door) -> None:
@@ -103,6 +121,7 @@ async def test_a_call_that_failed_says_why(door: Door) -> None:
     answer = await screen.open("/call-details/silent")
     assert answer.status_code == 409
     assert "This call could not be processed Nothing in it. Reason: recording_not_audio" in words(answer)
+    assert "hx-get" not in answer.text, "nothing more will come of it: no click asks again"
 
 
 @pytest.mark.parametrize("call_id", ["unknown", "%00", "%F0%9F%93%9E"])

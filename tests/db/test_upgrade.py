@@ -92,7 +92,9 @@ async def upgraded(empty_database_url: str) -> AsyncIterator[Pool]:
         await migrate(owner)
     await queue.install(owner)
     await fill(owner)
+    table = await owner.fetchval("SELECT pg_relation_filenode('calls')")
     assert await migrate(owner) == [f"{each.version:04}_{each.name}" for each in migrations()[len(before) :]]
+    assert await owner.fetchval("SELECT pg_relation_filenode('calls')") == table, "the table is not written anew"
     await owner.close()
     pool = await open_pool(empty_database_url, size=2, name="tests")
     yield pool
@@ -114,6 +116,12 @@ async def test_an_older_analysis_is_read_with_null_where_it_says_nothing(upgrade
     assert (rollup["bant"]["objection"]["text"], rollup["suggested_actions"]) == ("Too expensive", [])
     [agent] = report["agents"]
     assert (agent["metrics"]["talk_ratio"], agent["metrics"]["agent_questions"]) == (0.6, None)
+
+
+async def test_a_call_that_failed_before_is_listed_as_failed(upgraded: Pool) -> None:
+    async with db.everywhere(upgraded) as connection:
+        rows = await connection.fetch("SELECT call_id, failed_at = ended_at AS told FROM calls ORDER BY call_id")
+    assert [tuple(row) for row in rows] == [("done", None), ("none", True)]
 
 
 async def test_it_is_judged_again_and_kept_as_it_was(upgraded: Pool) -> None:

@@ -3,10 +3,11 @@
 import ast
 import re
 
-from callwright.kill_points import KILL_POINTS
+from callwright.kill_points import ERASURE_KILL_POINTS, KILL_POINTS
 from docs.answers import SOURCE
 from docs.pages import code_spans, page, rows, section
 
+POINTS = (*KILL_POINTS, *ERASURE_KILL_POINTS)
 PAGE = section(page("docs/explanation/what-happens-to-a-call.md"), "What a crash leaves")
 
 
@@ -25,14 +26,14 @@ def moments_in(code: str) -> list[str]:
 
 
 def test_every_moment_is_on_the_page_once() -> None:
-    assert sorted(span for row in rows(PAGE) for span in code_spans(row[0])) == sorted(KILL_POINTS)
+    assert sorted(span for row in rows(PAGE) for span in code_spans(row[0])) == sorted(POINTS)
 
 
 def test_every_moment_is_marked_in_the_code_and_every_mark_is_a_moment() -> None:
     marks = [mark for path in SOURCE.rglob("*.py") for mark in moments_in(path.read_text("utf-8"))]
     assert len(marks) == len(set(marks)), "each moment has one place"
-    assert [point for point in KILL_POINTS if not any(re.fullmatch(mark, point) for mark in marks)] == []
-    assert [mark for mark in marks if not any(re.fullmatch(mark, point) for point in KILL_POINTS)] == []
+    assert [point for point in POINTS if not any(re.fullmatch(mark, point) for mark in marks)] == []
+    assert [mark for mark in marks if not any(re.fullmatch(mark, point) for point in POINTS)] == []
 
 
 def test_marks_are_found_in_code() -> None:

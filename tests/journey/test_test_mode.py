@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from callwright import canned, pipeline
+from callwright import canned, pipeline, together
 from callwright.canned import FAILURES, INTENTS, MAGIC
 from callwright.db import Pool, everywhere
 from callwright.reports import operation
@@ -64,6 +64,21 @@ async def test_a_slow_call_stays_received_for_as_long_as_it_says(rehearsal: Hous
         assert wait.total_seconds() == pytest.approx(canned.SLOW_SECONDS, abs=1)
         await pipeline.walk(tools, "fetch", rehearsal.partner.partner_id, "test_slow")
     assert (await rehearsal.call("test_slow"))["status"] == "completed"
+
+
+async def test_the_end_of_a_test_call_is_durable(rehearsal: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step of a live call need not be, as it can be done again; a callback may be on its way at once."""
+    asked: list[bool] = []
+
+    async def saved(*given: Any, durable: bool = True) -> Any:
+        asked.append(durable)
+        return await together.saved(*given, durable=durable)
+
+    monkeypatch.setattr(pipeline, "saved", saved)
+    await rehearsal.push(rehearsal.record("any", "https://x.example/1.mp3"))
+    async with tools_of(rehearsal.settings) as tools:
+        await pipeline.walk(tools, "fetch", rehearsal.partner.partner_id, "any")
+    assert asked == [True]
 
 
 @pytest.mark.usefixtures("worker")

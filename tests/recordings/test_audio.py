@@ -17,6 +17,7 @@ from callwright.errors import StepFailed
 from callwright.recordings import Decoded, audio
 from callwright.recordings.audio import DecodeLimits, decode
 from recordings.media import encode, loudest, read, tones, wav
+from recordings.processes import children, until
 
 SECONDS = 3.0
 
@@ -207,29 +208,6 @@ def test_the_memory_limit_counts_what_a_recording_takes_and_not_the_libraries() 
         """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "capped\n"
-
-
-def children() -> dict[int, str]:
-    """The processes that decode now, with their state; the server is their parent."""
-    assert audio._server._process is not None
-    server, found = audio._server._process.pid, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == server:
-            found[int(folder.name)] = fields[0]
-    return found
-
-
-async def until(*, running: bool) -> None:
-    """Wait until a recording is being decoded, or none is any more."""
-    for _ in range(2000):
-        if bool(children()) is running:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"processes: {children()}")
 
 
 async def test_a_cancelled_decoding_ends_its_process_and_leaves_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The console's door: a link logs in once, nothing else does, and no other page sends its forms."""
 
+import base64
 import io
+import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -25,6 +27,7 @@ PAGES = (
     *("/console", "/console/live", "/console/partners", "/console/partners/1", "/console/failed-calls"),
     *("/console/callbacks", "/console/engines", "/console/logins"),
 )
+KEYS = ((1, "x"), ("x", 1))
 ACTIONS = ("/console/failed-calls", "/console/callbacks", "/console/logout")
 
 
@@ -32,6 +35,11 @@ ACTIONS = ("/console/failed-calls", "/console/callbacks", "/console/logout")
 async def door(module_database_url: str) -> AsyncIterator[Door]:
     async with open_door(module_database_url) as opened:
         yield opened
+
+
+def place(*parts: object) -> str:
+    """A place in a list as an address has it."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
 async def rows(door: Door, query: str) -> list[tuple[object, ...]]:
@@ -212,7 +220,12 @@ async def test_forms_are_read_within_bounds(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["after=x", "after=W10", "partner=x", "since=now", "after=WyJ4IiwxLCIiXQ", "code=%00"]
+    "query",
+    [
+        *("after=x", "after=W10", "partner=x", "since=now", "after=WyJ4IiwxLCIiXQ", "code=%00"),
+        *("since=0001-01-01T00:00%2B14:00", "until=9999-12-31T23:59-14:00"),
+        *(f"after={place(at, *rest)}" for at in ("2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00") for rest in KEYS),
+    ],
 )
 async def test_an_address_that_cannot_be_read_is_a_plain_page(door: Door, query: str) -> None:
     async with desk_at(door) as desk:

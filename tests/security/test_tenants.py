@@ -11,10 +11,11 @@ import pytest
 import pytest_asyncio
 from fastapi.routing import APIRoute
 
-from callwright import callbacks
+from callwright import callbacks, results
 from callwright.api.examples import RUBRIC
 from callwright.dashboards.console.door import ConsoleRoute
 from callwright.db import everywhere
+from dashboards.spoken import conversation
 from partner_api import Door, a_batch, a_record, open_door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,6 +25,7 @@ VARIES = {"x-request-id", "ratelimit", "ratelimit-policy"}
 BODIES: dict[str, Callable[[str], object]] = {
     "/api/v1/partner/ingest/disposition-status": lambda identifier: {"customer_id": identifier},
     "/api/v1/partner/callbacks/resend": lambda identifier: {"callback_ids": [identifier]},
+    "/api/v1/partner/erasures": lambda identifier: {"customer_id": identifier},
 }
 """How a route takes an identifier in its body."""
 
@@ -31,6 +33,8 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "/api/v1/partner/callbacks": ("call_id", {}),
     "/api/v1/partner/calls": ("customer_id", {}),
     "/api/v1/partner/reports/agents": ("agent_id", {"since": "2023-01-01T00:00:00Z"}),
+    "/api/v1/partner/search": ("customer_id", {"q": "whispered"}),
+    "/api/v1/partner/search/all": ("customer_id", {"q": "whispered"}),
 }
 """How a list takes an identifier; of another's and of an unknown one it is empty."""
 
@@ -42,6 +46,14 @@ OF_THE_CALLER = {
     "/api/v1/partner/test-data",  # `journey/test_wiping.py` shows that it deletes nothing of another's
 }
 """Routes that take no identifier at all: what they tell and change is the caller's own, as tests below show."""
+
+OF_THE_PARTNER = {"/api/v1/partner/search/all", "/api/v1/partner/test-data"}
+"""Routes that are for no subtenant: they read no tenant headers, and strangers are other partners alone."""
+
+ERASES = {
+    ("DELETE", f"/api/v1/partner/{part}") for part in ("calls/{call_id:path}", "customers/{customer_id:path}")
+} | {("POST", "/api/v1/partner/erasures")}
+"""What its owner cannot try and go on with the other tests: `test_an_owner_erases_its_own_and_nobody_elses` does."""
 
 OPEN = {"/openapi.json", "/docs", "/docs/docs.css", "/healthz", "/readyz", "/assets/{name}"}
 """Routes that tell everybody the same."""
@@ -76,6 +88,9 @@ async def estate(module_database_url: str) -> AsyncIterator[Estate]:
             )
             whose = (owner.partner.partner_id, subtenant, "secret/call", "secret-agent", "secret-customer", None)
             await callbacks.prepare(lent, callbacks.Told(*whose, url="https://partner.example.com/secret"), b"{}")
+            await results.save_transcript(
+                lent, owner.partner.partner_id, "secret/call", conversation([("customer", "What they whispered.")])
+            )
             callback_id = await callbacks.newest(lent, owner.partner.partner_id, "secret/call")
             assert callback_id is not None
         ids = {
@@ -85,6 +100,7 @@ async def estate(module_database_url: str) -> AsyncIterator[Estate]:
             "batch": accepted["batch_id"],
             "callback": callback_id,
             "partner number": str(owner.partner.partner_id),
+            "erasure": await _erased(owner),
             "partner key": owner.partner.api_key,
             "subtenant number": str(subtenant),
         }
@@ -95,6 +111,13 @@ async def estate(module_database_url: str) -> AsyncIterator[Estate]:
             "another tenant": (owner, {"tenant_id": "other"}),
         }
         yield Estate(owner, strangers, ids)
+
+
+async def _erased(owner: Door) -> str:
+    """Have something erased, so that there is an erasure to ask after."""
+    await owner.post(a_batch(a_record("erased")))
+    erasure_id: str = (await owner.send("DELETE", "calls/erased")).json()["data"]["erasure_id"]
+    return erasure_id
 
 
 def routes(door: Door) -> list[tuple[str, APIRoute]]:
@@ -149,6 +172,8 @@ async def test_what_is_anothers_is_answered_as_what_is_unknown(estate: Estate) -
         if route.path in BRINGS_IN | OF_THE_CALLER:
             continue
         for who, (door, changes) in estate.strangers.items():
+            if route.path in OF_THE_PARTNER and door is estate.owner:
+                continue
             for what, identifier in estate.ids.items():
                 theirs = await ask(door, changes, method, route, identifier)
                 unknown = await ask(door, changes, method, route, unlike(identifier))
@@ -165,17 +190,49 @@ async def test_the_owner_is_answered(estate: Estate) -> None:
     answered = {
         route.path
         for method, route in routes(estate.owner)
-        if route.path not in BRINGS_IN | OF_THE_CALLER
+        if route.path not in BRINGS_IN | OF_THE_CALLER and (method, route.path) not in ERASES
         for identifier in estate.ids.values()
         if (await ask(estate.owner, {}, method, route, identifier)).status_code == 200
     }
-    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN - OF_THE_CALLER
+    erasing = {path for _, path in ERASES} - {route.path for method, route in routes(estate.owner) if method == "GET"}
+    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN - OF_THE_CALLER - erasing
+
+
+WAYS = {
+    "call": ("DELETE", "calls/c", None),
+    "customer": ("DELETE", "customers/k", None),
+    "id": ("POST", "erasures", {"customer_id": "k"}),
+    "phone": ("POST", "erasures", {"phone": "+12025550111"}),
+    "email": ("POST", "erasures", {"email": "same@example.com"}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_owner_erases_its_own_and_nobody_elses(estate: Estate, way: str) -> None:
+    """Two partners have the same two calls, of one person, in subtenants of the same names."""
+    tenants = ("acme", "sales"), ("acme", "support")
+    owner, stranger = [await estate.owner.for_another(*tenants) for _ in range(2)]
+    same = {"call__contact_number": "+12025550111", "customer__id": "k", "customer__email": "same@example.com"}
+    for door in (owner, stranger):
+        await door.post(a_batch(a_record("c", **same)))
+        await door.post(a_batch(a_record("c in support", **same)), sub_tenant_id="support")
+    answer = await owner.send(*WAYS[way])
+    assert (answer.status_code, answer.json()["data"]["calls"]) == (200, 1)
+    assert (await owner.get("calls/c")).status_code == 404
+    assert (await owner.get("customers/k")).status_code == 404
+    for door, call_id, subtenant in (
+        *((owner, "c%20in%20support", "support"), (stranger, "c", "sales"), (stranger, "c%20in%20support", "support")),
+    ):
+        assert (await door.get(f"calls/{call_id}", sub_tenant_id=subtenant)).status_code == 200
+        assert (await door.get("customers/k", sub_tenant_id=subtenant)).json()["data"]["name"] == "Jo"
 
 
 @pytest.mark.parametrize("headers", [{"tenant_id": "other"}, {"sub_tenant_id": "support"}])
 async def test_tenants_of_another_are_as_unknown_as_none(estate: Estate, headers: dict[str, str]) -> None:
     stranger, _ = estate.strangers["another partner with the same names"]
     for method, route in routes(estate.owner):
+        if route.path in OF_THE_PARTNER:
+            continue
         path, body = route.path_format, b'{"data": [], "customer_id": 5}'
         theirs, none = [
             await stranger.client.request(method, path, content=body, headers=stranger.headers(**changed))
@@ -207,6 +264,18 @@ async def test_the_same_call_in_another_tenant_of_the_partner_changes_nothing(es
         assert batch == [{"id": "secret/call", "status": "duplicate", "state": None, "callback_status": None}]
         assert (await door.get("customers/secret-customer", **changes)).status_code == 404
     assert [row for row in await everything(estate.owner) if "batch_id" not in row or row in before] == before
+
+
+async def test_words_are_found_by_their_owner_alone(estate: Estate) -> None:
+    found = (await estate.owner.get("search?q=whispered")).json()["data"]["hits"]
+    assert [hit["call_id"] for hit in found] == ["secret/call"]
+    assert (await estate.owner.get("search/all?q=whispered")).json()["data"]["hits"] == found
+    for who, (door, changes) in estate.strangers.items():
+        wide = ["search?q={}&scope=tenant"] if who != "another subtenant" else []
+        whole = ["search/all?q={}"] if door is not estate.owner else []
+        for path in ("search?q={}", *wide, *whole):
+            theirs, unknown = [await door.get(path.format(word), **changes) for word in ("whispered", "shouted")]
+            assert told(theirs) == told(unknown), f"{who} finds words by {path}"
 
 
 async def test_a_rubric_is_read_and_changed_by_its_owner_alone(estate: Estate) -> None:

@@ -106,6 +106,7 @@ CALL: dict[str, Any] = {
         "size": 3588400,
         "declared_duration": 1794.2,
         "call_duration": 1800.0,
+        "removed_at": None,
     },
     "transcript": {
         "engine": "faster-whisper",
@@ -197,7 +198,7 @@ CALLS: dict[str, Any] = {
         {
             name: value
             for name, value in CALL.items()
-            if name not in ("metadata", "custom_fields", "recording", "transcript", "analysis")
+            if name not in ("metadata", "custom_fields", "recording", "transcript", "analysis", "analysis_history")
         }
     ],
     "next_cursor": None,
@@ -218,6 +219,7 @@ BATCH: dict[str, Any] = {
     "received_at": "2023-01-01T10:31:02.120934Z",
     "accepted": 1,
     "duplicates": 0,
+    "erased": 0,
     "calls": [{"id": "call123", "status": "accepted", "state": "completed", "callback_status": "delivered"}],
 }
 
@@ -278,6 +280,21 @@ RESENT_CALL: dict[str, Any] = {
     "callback_id": "msg_7d41f2a09c53b8e61f04aa29",
     "callback_status": "pending",
     "resent": True,
+}
+
+ERASURE_BODY: dict[str, Any] = {"phone": "+12025550101"}
+
+ERASURE: dict[str, Any] = {
+    "erasure_id": "7b0c2f0e-54a1-4f0f-8d86-6d2f3c1e9a44",
+    "kind": "call",
+    "status": "erased",
+    "asked_at": "2023-03-01T09:00:00.120934Z",
+    "done_at": "2023-03-01T09:00:00.301552Z",
+    "calls": 1,
+    "customers": 1,
+    "agents": 0,
+    "rows": 17,
+    "files": 2,
 }
 
 QUERY_FAULTS: list[dict[str, Any]] = [

@@ -202,6 +202,7 @@ class BatchData(TypedDict):
     received_at: Time
     accepted: int
     duplicates: int
+    erased: Annotated[int, Field(description="Of the calls that were sent, those that `calls` has no more")]
     calls: list[BatchEntryData]
 
 
@@ -223,6 +224,9 @@ class RecordingData(TypedDict):
     size: int
     declared_duration: float | None
     call_duration: float
+    removed_at: Annotated[
+        Time | None, Field(description="When the recording was removed and the rest of the call was kept; else null")
+    ]
 
 
 class TurnData(TypedDict):

@@ -13,10 +13,12 @@ from callwright.api import (
     callback_models,
     examples,
     models,
+    openapi_erasure,
+    openapi_test_data,
     rollup_examples,
     rollup_models,
     rubric_models,
-    test_data_models,
+    search_models,
     token_models,
 )
 from callwright.api.openapi_parts import (
@@ -31,16 +33,21 @@ from callwright.api.openapi_parts import (
 
 BASE = "/api/v1/partner"
 
-_BODIES = (models.BatchCallBody, models.DispositionBody, callback_models.ResendBody, RubricDocument)
+_BODIES = (
+    models.BatchCallBody,
+    models.DispositionBody,
+    callback_models.ResendBody,
+    RubricDocument,
+    *openapi_erasure.BODIES,
+)
 _ANSWERS = (
     *(models.Success, models.Refusal, models.ValidationRefusal, analysis_models.CallSummary),
     *(models.AcceptedData, models.CallData, models.BatchData),
     *(rollup_models.CustomerAndRollupData, rollup_models.AgentsData),
-    call_models.CallsData,
+    *(call_models.CallsData, search_models.SearchData),
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
-    token_models.TokenAnswer,
-    test_data_models.WipedData,
+    *(token_models.TokenAnswer, *openapi_erasure.ANSWERS, *openapi_test_data.ANSWERS),
 )
 
 _DESCRIPTION = """\
@@ -63,11 +70,18 @@ _LINKS: dict[str, dict[str, dict[str, str]]] = {
         "readBatch": {"batch_id": "$response.body#/data/calls/0/batch_id"},
         "readCustomer": {"customer_id": "$response.body#/data/calls/0/customer_id"},
     },
+    "search": {
+        "readCall": {"call_id": "$response.body#/data/hits/0/call_id"},
+        "readCustomer": {"customer_id": "$response.body#/data/hits/0/customer_id"},
+    },
     "listCallbacks": {
         "readCall": {"call_id": "$response.body#/data/callbacks/0/call_id"},
         "resendCallback": {"call_id": "$response.body#/data/callbacks/0/call_id"},
     },
     "resendCallback": {"readCall": {"call_id": "$response.body#/data/call_id"}},
+    "eraseCall": {"readErasure": {"erasure_id": "$response.body#/data/erasure_id"}},
+    "eraseCustomer": {"readErasure": {"erasure_id": "$response.body#/data/erasure_id"}},
+    "erasePerson": {"readErasure": {"erasure_id": "$response.body#/data/erasure_id"}},
     "readBatch": {"readCall": {"call_id": "$response.body#/data/calls/0/id"}},
     "readCall": {
         "readBatch": {"batch_id": "$response.body#/data/batch_id"},
@@ -100,10 +114,11 @@ def openapi_document() -> dict[str, Any]:
             {"name": "Read", "description": "What partners ask after"},
             {"name": "Rubric", "description": "By what the calls of the subtenant are judged"},
             {"name": "Callbacks", "description": "What did not arrive, and sending it again"},
+            {"name": "Erasure", "description": "Calls and people that are to be gone for good"},
             {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
             {"name": "Test mode", "description": "What a test key has sent"},
         ],
-        "paths": _linked(_paths() | _test_data()),
+        "paths": _linked(openapi_erasure.added(BASE, _paths()) | openapi_test_data.paths(BASE)),
         "webhooks": {"CALL_SUMMARY": {"post": _callback()}},
         "components": {
             "schemas": definitions["$defs"],
@@ -169,10 +184,40 @@ def _paths() -> dict[str, Any]:
             *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
             *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
         ),
+        **_search(),
         **_reports(),
         **_rubric(),
         **_callbacks(),
         **_token(),
+    }
+
+
+def _search() -> dict[str, Any]:
+    example = search_models.SEARCH_EXAMPLE
+    found: tuple[str, object, int] = ("SearchData", search_models.FOUND_EXAMPLE, 422)
+    return {
+        f"{BASE}/search": {
+            "get": {
+                "operationId": "search",
+                "summary": "Search for words in transcripts",
+                "description": "Turns in which they are said, the best first among the 200 calls with these words that "
+                "ended last, then among the 200 before them. A page shows what the pages before did not. It may be "
+                "short, or empty, while `next_cursor` leads on to further ones.",
+                "tags": ["Read"],
+                "parameters": [*query(search_models.SEARCH_QUERY, example), *parameters()],
+                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
+            }
+        },
+        f"{BASE}/search/all": {
+            "get": {
+                "operationId": "searchAll",
+                "summary": "Search for words in transcripts of all tenants",
+                "description": "As `search`, in all calls of the partner. It takes no tenant headers.",
+                "tags": ["Read"],
+                "parameters": [*query(search_models.WHOLE_SEARCH_QUERY, example), *parameters()[2:]],
+                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
+            }
+        },
     }
 
 
@@ -277,22 +322,6 @@ def _token() -> dict[str, Any]:
                 "tags": ["Dashboards"],
                 "parameters": parameters(),
                 "responses": answers,
-            }
-        },
-    }
-
-
-def _test_data() -> dict[str, Any]:
-    return {
-        f"{BASE}/test-data": {
-            "delete": {
-                "operationId": "deleteTestData",
-                "summary": "Delete all test data",
-                "description": "Of every tenant and subtenant; only with a test key (403 with a live one). One request "
-                "deletes some thousands of calls: where `more` is true, the same request goes on.",
-                "tags": ["Test mode"],
-                "parameters": parameters(),
-                "responses": responses("WipedData", {"deleted": 128, "more": False}),
             }
         },
     }

@@ -10,6 +10,7 @@ from callwright.api.body import read_body
 from callwright.api.envelope import Envelope, success
 from callwright.api.models import BATCH_CALL, DISPOSITION, CallRecord
 from callwright.kill_points import reached, soon_reached
+from callwright.submissions import Submission
 
 if TYPE_CHECKING:
     from callwright.transcription.conversation import PartnerTurn
@@ -49,7 +50,7 @@ async def disposition_status(request: Request, caller: Admitted) -> Envelope:
     return success()
 
 
-def submission(record: CallRecord) -> calls.Submission:
+def submission(record: CallRecord) -> Submission:
     """Flatten a checked record for the business."""
     call, agent, customer = record["call"], record["agent"], record["customer"]
     return {

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request
 
 from callwright import wiping
-from callwright.api.auth import Admitted
+from callwright.api.auth import AdmittedPartner
 from callwright.api.envelope import Envelope, success
 
 router = APIRouter(prefix="/api/v1/partner")
 
 
 @router.delete("/test-data")
-async def wipe(request: Request, caller: Admitted) -> Envelope:
+async def wipe(request: Request, partner: AdmittedPartner) -> Envelope:
     """Delete all test data of the partner, of every tenant and subtenant, as far as one request can."""
-    return success(asdict(await wiping.wipe(request.app.state.pool, caller.partner)))
+    return success(asdict(await wiping.wipe(request.app.state.pool, partner)))

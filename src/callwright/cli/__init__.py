@@ -12,6 +12,7 @@ from callwright.cli import (
     calls,
     console,
     customers,
+    erase,
     models,
     partners,
     processes,
@@ -35,6 +36,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(calls.app, name="call")
 app.add_typer(callbacks.app, name="callback")
 app.add_typer(customers.app, name="customer")
+app.add_typer(erase.app, name="erase")
 app.add_typer(rubrics.app, name="rubric")
 app.add_typer(token_keys.app, name="token-key")
 app.command("analyse")(analyses.analyse)

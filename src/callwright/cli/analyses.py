@@ -15,7 +15,7 @@ from callwright.analysis.engine import Analyser
 from callwright.analysis.rubric import Rubric
 from callwright.analysis.rubric_file import unapplied
 from callwright.cli.rubrics import rubric_from
-from callwright.cli.session import agreed, command_settings, moment, out, with_pool
+from callwright.cli.session import MOMENTS, agreed, command_settings, moment, out, with_pool
 from callwright.db import Connection, Pool
 from callwright.errors import SetupError
 from callwright.reanalysis import Span
@@ -24,18 +24,25 @@ from callwright.reports import judgeable
 MOST_NAMED = 20
 """Of the calls that could not be analysed."""
 
+_SINCE = typer.Option(parser=moment, metavar="TIME", help=f"Calls that began then or later: {MOMENTS}.")
+_UNTIL = typer.Option(parser=moment, metavar="TIME", show_default="any", help="Calls that began before.")
+_SUBTENANT = typer.Option(
+    metavar="TENANT/SUBTENANT", show_default="all", help="Only this one's: the tenant, a slash, the subtenant."
+)
+_RUBRIC = typer.Option(
+    metavar="FILE",
+    show_default="the one in force",
+    help="A file to judge by, without applying it; the analyses name it as `name/file-1f0a93c2`.",
+)
+
 
 def analyse(
     partner: Annotated[str, typer.Argument(help="The partner's name.")],
-    since: Annotated[datetime, typer.Option(parser=moment, metavar="TIME", help="Calls that began then or later.")],
-    until: Annotated[
-        datetime | None, typer.Option(parser=moment, metavar="TIME", help="Calls that began before.")
-    ] = None,
-    subtenant: Annotated[str | None, typer.Option(metavar="TENANT/SUBTENANT", help="Only this one's.")] = None,
-    rubric: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Not by the rubric in force, but by this one.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    since: Annotated[datetime, _SINCE],
+    until: Annotated[datetime | None, _UNTIL] = None,
+    subtenant: Annotated[str | None, _SUBTENANT] = None,
+    rubric: Annotated[Path | None, _RUBRIC] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before analysing many.")] = False,
 ) -> None:
     """Analyse stored calls again, without transcribing them again and without calling back.

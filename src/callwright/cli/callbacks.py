@@ -9,6 +9,7 @@ import typer
 from callwright import callbacks, db, partners, redelivery, reports
 from callwright.callbacks import State, Wanted
 from callwright.cli.session import (
+    MOMENTS,
     agreed,
     command_settings,
     moment,
@@ -26,20 +27,24 @@ AT_A_TIME = 500
 
 app = typer.Typer(help="List callbacks and send them again.", no_args_is_help=True)
 
-OfPartner = Annotated[str | None, typer.Option(help="Only this partner's.")]
-OfCall = Annotated[str | None, typer.Option("--call", help="Only this call's, by the partner's own id.")]
-Since = Annotated[datetime | None, typer.Option(parser=moment, metavar="TIME", help="Made then or later.")]
-Until = Annotated[datetime | None, typer.Option(parser=moment, metavar="TIME", help="Made before.")]
+OfPartner = Annotated[str | None, typer.Option(show_default="all", help="Only this partner's.")]
+Since = Annotated[datetime | None, typer.Option(parser=moment, metavar="TIME", help=f"Made then or later: {MOMENTS}.")]
 
 
 @app.command("list")
 def show(
     partner: OfPartner = None,
-    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(get_args(State))}.")] = None,
-    call: OfCall = None,
+    state: Annotated[str | None, typer.Option(show_default="any", help=f"One of {', '.join(get_args(State))}.")] = None,
+    call: Annotated[
+        str | None, typer.Option(show_default="any", help="Only this call's, by the partner's own id.")
+    ] = None,
     since: Since = None,
-    until: Until = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    until: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="TIME", show_default="any", help="Made before.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON for scripts, with the newest 20 tries of each.")
+    ] = False,
 ) -> None:
     """List the newest 200 callbacks with their tries, the newest first."""
     if state is not None and state not in get_args(State):
@@ -75,11 +80,15 @@ def _line(each: dict[str, Any]) -> tuple[str, ...]:
 @app.command("resend")
 def resend(
     callback_id: Annotated[str | None, typer.Argument(help="The callback's `webhook-id`.")] = None,
-    call: OfCall = None,
-    partner: OfPartner = None,
+    call: Annotated[str | None, typer.Option(help="The newest callback of this call, by the partner's own id.")] = None,
+    partner: Annotated[
+        str | None, typer.Option(show_default="all", help="Whose; with `--since`, all undelivered ones.")
+    ] = None,
     since: Since = None,
-    until: Until = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    until: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="TIME", show_default="now", help="Made before.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending many.")] = False,
 ) -> None:
     """Send one callback again, delivered or not, or all undelivered ones of a partner in a span of time."""

@@ -7,6 +7,7 @@ import typer
 
 from callwright import db, partners
 from callwright.cli.session import (
+    MOMENTS,
     agreed,
     command_settings,
     moment,
@@ -41,13 +42,22 @@ def show(
 def retry(
     partner: Annotated[str | None, typer.Argument(help="The partner's name.")] = None,
     call_id: Annotated[str | None, typer.Argument(help="The partner's own id of the call.")] = None,
-    of_partner: Annotated[str | None, typer.Option("--partner", help="All failed calls of this partner.")] = None,
-    code: Annotated[str | None, typer.Option(help="Of these, only those that failed with this code.")] = None,
+    of_partner: Annotated[
+        str | None, typer.Option("--partner", help="All failed calls of this partner, instead of one.")
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(show_default="any", help="Of these, those with this failure code.")
+    ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(parser=moment, metavar="TIME", help="Of these, only those that failed then or later."),
+        typer.Option(
+            parser=moment,
+            metavar="TIME",
+            show_default="any",
+            help=f"Of these, those that failed then or later: {MOMENTS}.",
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before processing many.")] = False,
 ) -> None:
     """Process a failed call again from the step that failed, or all failed calls of a partner.

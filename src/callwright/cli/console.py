@@ -9,7 +9,10 @@ from callwright.cli.session import command_settings, out, with_transaction
 
 
 def console(
-    end_all: Annotated[bool, typer.Option("--end-all", help="Log everybody out instead, at once.")] = False,
+    end_all: Annotated[
+        bool,
+        typer.Option("--end-all", help="Log everybody out instead, and let no link that was printed so far be used."),
+    ] = False,
 ) -> None:
     """Print a link that opens the operator's console, once, within ten minutes."""
     settings = command_settings()

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from callwright import db, framing, partners, twins, wiping
+from callwright import db, framing, partners, retention, twins, wiping
 from callwright.cli.session import (
     command_settings,
     out,
@@ -17,6 +17,7 @@ from callwright.cli.session import (
 )
 from callwright.db import Connection, Pool
 from callwright.partners import NewPartner, Partner
+from callwright.retention import LONGEST_DAYS, Rule
 
 partner_app = typer.Typer(help="Add partners, rotate their secrets, revoke them.", no_args_is_help=True)
 tenant_app = typer.Typer(help="Say which tenants a partner acts for.", no_args_is_help=True)
@@ -152,16 +153,29 @@ def set_(
     name: Name,
     rate_limit: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Requests per minute.")] = None,
     share: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Of the work, beside other partners; 100 unless it is set.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="The share of the work while other partners have calls waiting too; 100 until it is set.",
+        ),
     ] = None,
-    agent_channel: Annotated[int | None, typer.Option(min=0, max=1, help="The agent's channel in stereo.")] = None,
-    auto_provision: Annotated[bool | None, typer.Option(help="Let it bring in tenants by using them.")] = None,
+    agent_channel: Annotated[
+        int | None, typer.Option(min=0, max=1, help="The agent's channel in stereo recordings.")
+    ] = None,
+    auto_provision: Annotated[bool | None, typer.Option(help="Whether it brings in tenants by using them.")] = None,
     frame_origin: Annotated[
         list[str] | None,
-        typer.Option(help="Whose pages may frame dashboards, as https://crm.example; several replace those before."),
+        typer.Option(
+            help="An origin whose pages may frame dashboards, as `https://crm.example`; given several times, all of "
+            "them replace those before, 20 at most."
+        ),
     ] = None,
     no_frame_origins: Annotated[bool, typer.Option("--no-frame-origins", help="Let no page frame dashboards.")] = False,
-    time_zone: Annotated[str | None, typer.Option(help="Whose days dashboards show, as Asia/Kolkata.")] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(help="The time zone whose days dashboards show, as `Asia/Kolkata`; UTC until it is set."),
+    ] = None,
 ) -> None:
     """Change a partner's settings; what is not given stays as it is."""
     if frame_origin and no_frame_origins:
@@ -206,21 +220,63 @@ def add_tenant(
 def list_tenants(partner: Name, as_json: AsJson = False) -> None:
     """List the tenants and subtenants of a partner."""
 
-    async def read(connection: Connection) -> list[partners.Tenant]:
-        found = await partners.get_partner(connection, partner)
-        return await partners.list_tenants(connection, found.partner_id)
+    async def read(connection: Connection) -> list[tuple[partners.Tenant, Rule]]:
+        number = (await partners.get_partner(connection, partner)).partner_id
+        found = []
+        for tenant in await partners.list_tenants(connection, number):
+            scope = await partners.find_scope(connection, number, tenant.tenant_id, tenant.subtenant_id)
+            found.append((tenant, await retention.rule_of(connection, scope)))
+        return found
 
     tenants = with_transaction(command_settings(), read)
     if as_json:
-        print_json([asdict(tenant) for tenant in tenants])
+        print_json([{**asdict(tenant), **asdict(rule)} for tenant, rule in tenants])
         return
     if not tenants:
         out.print(f"No tenant yet. Next: callwright tenant add {partner} TENANT SUBTENANT", markup=False)
         return
     print_table(
-        ("Tenant", "Subtenant", "Since"),
-        [(tenant.tenant_id, tenant.subtenant_id, f"{tenant.created_at:%Y-%m-%d %H:%M} UTC") for tenant in tenants],
+        ("Tenant", "Subtenant", "Since", "Recordings kept", "Everything kept"),
+        [
+            (
+                *(tenant.tenant_id, tenant.subtenant_id, f"{tenant.created_at:%Y-%m-%d %H:%M} UTC"),
+                *(f"{days} days" if days else "always" for days in (rule.recordings_days, rule.everything_days)),
+            )
+            for tenant, rule in tenants
+        ],
     )
+
+
+@tenant_app.command("retain")
+def retain(
+    partner: Name,
+    tenant: Annotated[str, typer.Argument(help="What the partner sends as x-tenant-id.")],
+    subtenant: Annotated[str, typer.Argument(help="What the partner sends as x-sub-tenant-id.")],
+    recordings: Annotated[
+        int | None, typer.Option(min=1, max=LONGEST_DAYS, metavar="DAYS", help="Remove recordings so long after.")
+    ] = None,
+    everything: Annotated[
+        int | None, typer.Option(min=1, max=LONGEST_DAYS, metavar="DAYS", help="Erase whole calls so long after.")
+    ] = None,
+    always: Annotated[bool, typer.Option("--always", help="Keep all of it until somebody erases it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Say how long a subtenant's data is kept; what is not given is kept always."""
+    if always == (recordings is not None or everything is not None):
+        raise typer.BadParameter("give --recordings, --everything or both, or --always")
+    if not (always or yes or typer.confirm("What is older is erased within a day and cannot be had back. Go on?")):
+        return
+
+    async def change(connection: Connection) -> None:
+        number = (await partners.get_partner(connection, partner)).partner_id
+        scope = await partners.find_scope(connection, number, tenant, subtenant)
+        await retention.set_rule(connection, scope, Rule(recordings, everything))
+
+    with_transaction(command_settings(), change)
+    told = [
+        f"{what} for {days} days" for what, days in (("recordings", recordings), ("everything", everything)) if days
+    ]
+    out.print(f"{tenant}, {subtenant}: kept are {' and '.join(told) or 'all data, always'}.", markup=False)
 
 
 def _show_new(new: NewPartner, heading: str, *, as_json: bool) -> None:

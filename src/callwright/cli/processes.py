@@ -30,7 +30,9 @@ def register(app: typer.Typer) -> None:
 def up(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    data_dir: Annotated[Path | None, typer.Option(help="The folder of the database and the recordings.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(show_default="the setting's", help="The folder of the database and the recordings.")
+    ] = None,
 ) -> None:
     """Run everything on this machine: database, API and worker."""
     settings = load_settings()

@@ -71,9 +71,15 @@ def show(
     partner: Annotated[str | None, typer.Argument(help="The partner's name.")] = None,
     tenant: Annotated[str | None, typer.Argument(help="What the partner sends as x-tenant-id.")] = None,
     subtenant: Annotated[str | None, typer.Argument(help="What the partner sends as x-sub-tenant-id.")] = None,
-    version: Annotated[int | None, typer.Option(min=0, help="Not the one in force, but this one.")] = None,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            min=0, show_default="the one in force", help="This version; 0 is the default that comes with Callwright."
+        ),
+    ] = None,
     built_in_name: Annotated[
-        str | None, typer.Option("--built-in", metavar="NAME", help=f"One that comes along: {', '.join(NAMES)}.")
+        str | None,
+        typer.Option("--built-in", metavar="NAME", help=f"One that comes with Callwright: {', '.join(NAMES)}."),
     ] = None,
 ) -> None:
     """Print a rubric as YAML that can be applied again: a subtenant's, or one that comes with Callwright."""

@@ -137,6 +137,10 @@ def with_transaction(settings: Settings, work: Callable[[Connection], Awaitable[
     return with_pool(settings, run)
 
 
+MOMENTS = "`2026-01-31` or `2026-01-31T14:30`, UTC unless it says otherwise"
+"""What `moment` reads, for the help of options."""
+
+
 def moment(text: str) -> datetime:
     """Read a time that an operator typed: a date or a date and time in ISO 8601, in UTC unless it says otherwise."""
     try:

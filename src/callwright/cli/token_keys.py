@@ -19,7 +19,10 @@ def _group() -> None:
 @app.command("rotate")
 def rotate(
     revoke_old: Annotated[
-        bool, typer.Option("--revoke-old", help="Refuse every token that was given out so far, at once.")
+        bool,
+        typer.Option(
+            "--revoke-old", help="Refuse every token that was given out so far, at once: a key may have leaked."
+        ),
     ] = False,
 ) -> None:
     """Sign with a new key from now on; tokens of the old one stay valid for their 24 hours unless told otherwise."""

@@ -1,7 +1,7 @@
 """What the address of a dashboard asks for: the period, the filters; and the addresses that ask for something else."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from fastapi import Request
 
@@ -136,3 +136,12 @@ def text_of(request: Request, name: str) -> str | None:
     """A text that the database may be asked for; what nothing can be called is looked for, and not found."""
     given = request.query_params.get(name, "").replace("\0", "\N{REPLACEMENT CHARACTER}")
     return given[: LONGEST_ID + 1] or None
+
+
+def moment_of(text: str) -> datetime | None:
+    """A moment as ISO 8601 has it, with its zone; None where it is none, or lies beyond the calendar."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

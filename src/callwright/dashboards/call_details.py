@@ -1,5 +1,6 @@
 """`/call-details/{call-id}`: one customer, its conversations, and one of them to listen to, read and judge."""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from callwright import db
+from callwright.dashboards.asking import moment_of
 from callwright.dashboards.embed import PageError, PageRoute, Viewer, Viewing
 from callwright.dashboards.rendering import render
 from callwright.db import Connection, Scope
@@ -76,10 +78,17 @@ def shown(page: CallPage) -> dict[str, Any]:
         "conversations": page.conversations,
         "next_conversation": page.next_conversation,
         "name": page.lead.name or f"Customer {page.call.customer_id}",
+        "spoken": _language(page),
         "times": {turn.machine.id: (turn.machine.start, turn.machine.end) for turn in page.turns},
         "written": lambda day: f"{date.fromisoformat(day):%-d %b %Y}",
         "coverage": coverage if coverage is not None and coverage < WELL_COVERED else None,
     }
+
+
+def _language(page: CallPage) -> str | None:
+    """The language in which the words are read out, where it is not the page's and an engine has told its code."""
+    told = page.transcript.language if page.transcript else None
+    return told if told and told != "en" and re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", told) else None
 
 
 def refuse_impossible(call_id: str) -> None:
@@ -100,10 +109,7 @@ async def _found(
 
 
 def _cursor(request: Request) -> tuple[datetime, str]:
-    try:
-        ended = datetime.fromisoformat(request.query_params["ended"])
-        if ended.tzinfo is None or "\0" in request.query_params["before"]:
-            raise ValueError("no moment")
-        return ended, request.query_params["before"]
-    except (KeyError, ValueError):
-        raise PageError(404, "There is no such part of the list", "Open the page again.") from None
+    ended, before = moment_of(request.query_params.get("ended", "")), request.query_params.get("before")
+    if ended is None or before is None or "\0" in before:
+        raise PageError(404, "There is no such part of the list", "Open the page again.")
+    return ended, before

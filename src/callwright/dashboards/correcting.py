@@ -43,6 +43,8 @@ async def correct(request: Request, viewer: Viewing, call_id: str) -> HTMLRespon
         raise PageError(422, "Nothing was changed", "The form is none of ours.")
     fault = await _keep(request, viewer, call_id, form)
     page = await read_page(request, viewer, call_id)
+    if about != "turn" and page.judged is None:
+        raise PageError(409, "Nothing was changed", "This call has not been judged yet.")
     turn = _turn(page, form.get("subject", "")) if about == "turn" else None
     part = "call/turn_form.html" if about == "turn" and fault else PARTS[about]
     context = {"turn": turn, "form": form if fault else {}, "fault": fault, **shown(page)}

@@ -3,6 +3,7 @@
 import gzip
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,9 +14,11 @@ import structlog
 from fastapi import Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from callwright import db
 from callwright.dashboards.assets import accepted_codings
+from callwright.dashboards.places import NoPlace, Places
 from callwright.dashboards.rendering import render_refusal
 from callwright.errors import NotFound, SetupError, Unavailable
 from callwright.framing import LOCALHOST, frame_ancestors, read_origin
@@ -122,6 +125,7 @@ async def viewer(request: Request) -> Viewer:
         raise TokenNeeded(
             "This page has expired", "It was open for more than a day. Open it again from where you were."
         ) from None
+    await _take_place(request, claim)
     audience = await _audience(request, claim)
     if audience is None:
         raise PageError(403, "This page is closed", "The account that it belongs to has no dashboards any more.")
@@ -142,6 +146,21 @@ async def viewer(request: Request) -> Viewer:
 
 
 Viewing = Annotated[Viewer, Depends(viewer)]
+
+
+async def _take_place(request: Request, claim: "Claim") -> None:
+    """Wait for a place of the partner's, which is held until the page is made.
+
+    Raises:
+        PageError: There is none.
+    """
+    places: Places = request.app.state.places
+    try:
+        await request.state.holds.enter_async_context(places.one(claim.partner_id))
+    except NoPlace:
+        raise PageError(
+            503, "One moment, please", "Many pages are asked for just now. Try again.", headers={"retry-after": "5"}
+        ) from None
 
 
 def _token_of(request: Request) -> str | None:
@@ -190,10 +209,11 @@ class PageRoute(APIRoute):
             request.state.frame_origins = ()
             if self.may_be_framed and request.app.state.frame_localhost:
                 request.state.frame_origins = (LOCALHOST,)
-            try:
-                answer = await handle(request)
-            except Exception as error:  # noqa: BLE001 - a page must not end as the API's JSON
-                answer = _refused(request, error)
+            async with AsyncExitStack() as request.state.holds:
+                try:
+                    answer = await handle(request)
+                except Exception as error:  # noqa: BLE001 - a page must not end as the API's JSON
+                    answer = _refused(request, error)
             _set_policy(request, answer)
             answer.headers["referrer-policy"] = self.referrer_policy
             return _compressed(request, answer)
@@ -203,6 +223,8 @@ class PageRoute(APIRoute):
 
 def _refused(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
+    if isinstance(error, ClientDisconnect):  # a form broke off, and nobody is there to read why
+        return Response(status_code=400)
     if isinstance(error, NotFound):
         refusal = PageError(404, error.message, "There is nothing of that name here, or it is not yours to see.")
     elif isinstance(error, Unavailable):

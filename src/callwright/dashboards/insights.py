@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from callwright import db, rollups
+from callwright.dashboards import live
 from callwright.dashboards.asking import (
     AGENTS,
     CHANGES,
@@ -22,6 +23,7 @@ from callwright.dashboards.embed import PageError, PageRoute, Viewing
 from callwright.dashboards.lists import agents_context, contacts_context
 from callwright.dashboards.rendering import address, render
 from callwright.reports import viewers
+from callwright.reports.changes import read_marks
 from callwright.reports.choices import read_choices
 from callwright.reports.contact_list import list_contacts
 from callwright.reports.insights import Overview, Point, read_overview
@@ -32,7 +34,9 @@ router = APIRouter(route_class=PageRoute)
 
 INTENT_TONES = {"INTERESTED": "good", "NEUTRAL": "level", "NOT_INTERESTED": "bad", "NOT_QUALIFIED": "warn"}
 MOST_SHOWN = 8
-"""Of concerns, pitch gaps and dispositions; the table has all."""
+"""Of concerns, pitch gaps and dispositions; the rest can be opened."""
+MOST_LISTED = 100
+"""Of each of them with what can be opened: a partner's own words may be without end. The CSV file has all."""
 
 
 @router.get(INSIGHTS)
@@ -44,6 +48,7 @@ async def insights(request: Request, viewer: Viewing) -> Response:
     async with db.transaction(pool, viewer.scope) as connection:
         if viewer.agent_id is not None and not await viewers.has_agent(connection, viewer.scope, viewer.agent_id):
             raise PageError(404, "This agent is not known here", "No call of this team names an agent of that id.")
+        mark = (await read_marks(connection, [viewer.scope]))[viewer.scope]
         choices = await read_choices(connection, viewer.scope, question.asked.customer_id)
         listed = await list_contacts(connection, viewer.scope, question.asked, contacts["page"])
     found = await read_overview(pool, viewer.scope, question.asked)
@@ -67,7 +72,8 @@ async def insights(request: Request, viewer: Viewing) -> Response:
         trend=_trend(question, found),
         dispositions=_dispositions(question, found),
         most=MOST_SHOWN,
-        changes=address(viewer, CHANGES),
+        listed=MOST_LISTED,
+        changes=address(viewer, CHANGES, shown=live.written(mark)),
         lists={"agents": AGENTS, "contacts": CONTACTS},
         **agents_context(request, question, found.agents, shown=10),
         contacts={**contacts, "found": listed[0], "more": listed[1]},
@@ -120,20 +126,21 @@ def _trend(question: Question, found: Overview) -> list[dict[str, Any]]:
 
 
 def _dispositions(question: Question, found: Overview) -> dict[str, Any]:
-    """How often each was set, by step; the rare ones only in the table."""
+    """How often each was set: by step in the drawing, all together in the table, which has the rarer ones too."""
     steps = _steps(found)
+    named = list(found.dispositions.items())[:MOST_LISTED]
     return {
         "days": steps,
-        "rows": [
+        "drawn": [
             {
                 "name": name,
-                "total": sum(by_day.values()),
                 "counts": [by_day.get(day, 0) for day in steps],
-                "link": question.calls(told=name),
                 "links": [question.calls(told=name, **_span(found, day)) for day in steps],
             }
-            for name, by_day in found.dispositions.items()
+            for name, by_day in named[:MOST_SHOWN]
         ],
+        "rows": [(name, sum(by_day.values()), question.calls(told=name)) for name, by_day in named],
+        "all": len(found.dispositions),
     }
 
 

@@ -10,7 +10,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from callwright import db
-from callwright.dashboards.asking import AGENTS, CALLS, CONTACTS, INTENT_NAMES, Question, read_question, text_of
+from callwright.dashboards.asking import (
+    AGENTS,
+    CALLS,
+    CONTACTS,
+    INTENT_NAMES,
+    Question,
+    moment_of,
+    read_question,
+    text_of,
+)
 from callwright.dashboards.embed import PageError, PageRoute, Viewing
 from callwright.dashboards.rendering import render
 from callwright.reports.call_list import EndedCall, Place, Wanted, list_ended
@@ -32,7 +41,7 @@ _CALL_COLUMNS = tuple(each.name for each in fields(EndedCall))
 AGENT_SORTS: dict[str, Callable[[AgentLine], Any]] = {
     "name": lambda line: (line.name or line.agent_id).lower(),
     "calls": lambda line: line.now.calls,
-    "talk": lambda line: line.now.talk_ms,
+    "talk": lambda line: line.now.talk_seconds,
     "quality": lambda line: line.now.quality,
     "interest": lambda line: line.now.interest,
 }
@@ -189,11 +198,8 @@ def _place(request: Request) -> Place | None:
     if not given:
         return None
     at, _, call_id = given.partition("~")
-    try:
-        time = datetime.fromisoformat(at)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None or not call_id:
+    time = moment_of(at)
+    if time is None or not call_id:
         raise PageError(400, "This address is not right", "The place in the list that it names is none.")
     return Place(time, call_id)
 

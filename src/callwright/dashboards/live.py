@@ -1,6 +1,7 @@
 """Tells open pages that calls have ended: one look at the database for all viewers, a few bytes to each."""
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -9,11 +10,12 @@ from datetime import UTC, datetime
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from callwright import db
 from callwright.dashboards.asking import CHANGES
 from callwright.dashboards.embed import PageError, PageRoute, Viewing
+from callwright.dashboards.flowing import Flow
 from callwright.db import Pool, Scope
 from callwright.errors import Unavailable
 from callwright.reports.changes import Mark, is_later, read_marks
@@ -24,7 +26,7 @@ router = APIRouter(route_class=PageRoute)
 
 POLL_SECONDS = 3.0
 MOST_VIEWERS = 200
-"""Of a process: each is a connection that stays open."""
+"""Of a process: each is a connection that stays open. Half of them at most are of one subtenant."""
 SILENCE_SECONDS = 20.0
 """After so long something is sent that says nothing, so that whatever lies between does not take us for gone."""
 LONGEST_SECONDS = 3600.0
@@ -44,43 +46,51 @@ class Changes:
         self._pool, self._pause, self._most = pool, pause, most
         self._watched: Counter[Scope] = Counter()
         self._marks: dict[Scope, Mark] = {}
-        self._counts: Counter[Scope] = Counter()
         self._happened = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    @property
-    def full(self) -> bool:
-        """Whether there is no place for another viewer."""
-        return self._closed or self._watched.total() >= self._most
+    def full(self, scope: Scope) -> bool:
+        """Whether there is no place for another viewer of a subtenant."""
+        mine = self._watched[scope] >= max(self._most // 2, 1)
+        return self._closed or mine or self._watched.total() >= self._most
 
-    async def watch(self, scope: Scope, seconds: float) -> AsyncGenerator[bytes, None]:
+    async def watch(self, scope: Scope, seconds: float, shown: Mark | None = None) -> AsyncGenerator[bytes, None]:
         """Server-sent events: `change` each time that calls of the subtenant have ended or changed.
 
         Args:
             scope: Whose calls.
             seconds: How long the token lets its viewer watch.
+            shown: The mark at which the viewer's page was made, so that what came since is told, too.
         """
         self._watched[scope] += 1
         if self._task is None:
             self._task = asyncio.create_task(self._look())
         try:
             yield b"retry: 5000\n\n"
-            end, seen = time.monotonic() + min(seconds, LONGEST_SECONDS), self._counts[scope]
+            end, known = time.monotonic() + min(seconds, LONGEST_SECONDS), shown
             while not self._closed and (left := end - time.monotonic()) > 0:
-                await self._wait(scope, seen, min(left, SILENCE_SECONDS))
-                if self._counts[scope] != seen:
-                    seen = self._counts[scope]
-                    yield b"event: change\ndata: calls\n\n"
+                mark = await self._wait(scope, known, min(left, SILENCE_SECONDS))
+                if mark is not None:
+                    later, known = known is not None and is_later(mark, known), mark
+                    if later:
+                        yield b"event: change\ndata: calls\n\n"
                 elif not self._closed:
                     yield b":\n\n"
         finally:
             self._watched -= Counter([scope])
 
-    async def _wait(self, scope: Scope, seen: int, seconds: float) -> None:
+    async def _wait(self, scope: Scope, known: Mark | None, seconds: float) -> Mark | None:
+        """The subtenant's mark, once it is another than the one that is known; None where the time is up first."""
+
+        def new() -> Mark | None:
+            mark = self._marks.get(scope)  # of a look before the page was made, where its number is lower
+            return None if mark is None or mark == known or (known and mark[0] < known[0]) else mark
+
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._happened:
-                await self._happened.wait_for(lambda: self._closed or self._counts[scope] != seen)
+                await self._happened.wait_for(lambda: self._closed or new() is not None)
+        return None if self._closed else new()
 
     async def _look(self) -> None:
         while self._watched and not self._closed:
@@ -89,22 +99,15 @@ class Changes:
                     marks = await read_marks(connection, list(self._watched))
             except Unavailable:
                 log.warning("database away, viewers wait")
+            except Exception:
+                log.exception("viewers wait")  # the next look may find what this one did not
             else:
-                await self._tell(marks)
+                async with self._happened:
+                    self._marks = marks
+                    self._happened.notify_all()
             await asyncio.sleep(self._pause)
         self._task = None
-        self._marks.clear()
-
-    async def _tell(self, marks: dict[Scope, Mark]) -> None:
-        """Count a change for each subtenant whose mark is later than the one before, or than none."""
-        for scope in self._watched:
-            mark, before = marks.get(scope, (0, 0)), self._marks.get(scope)
-            if before is not None and is_later(mark, before):
-                self._counts[scope] += 1
-            if before is None or mark[0]:
-                self._marks[scope] = mark
-        async with self._happened:
-            self._happened.notify_all()
+        self._marks = {}
 
     async def close(self) -> None:
         """End what is being watched: the server stops."""
@@ -115,17 +118,25 @@ class Changes:
             self._task.cancel()
 
 
+def written(mark: Mark) -> str:
+    """A mark as it stands in an address."""
+    return "-".join(map(str, mark))
+
+
+def _shown(request: Request) -> Mark | None:
+    """The mark at which the page that asks was made."""
+    found = re.fullmatch(r"(\d{1,18})-(\d{1,18})", request.query_params.get("shown", ""))
+    return found and (int(found[1]), int(found[2]))
+
+
 @router.get(CHANGES)
 async def changes(request: Request, viewer: Viewing) -> Response:
     """Tell of changes until the token expires or the viewer goes."""
     told: Changes = request.app.state.changes
-    if told.full:
+    if told.full(viewer.scope):
         raise PageError(
             503, "Too many pages are open", "This one is not kept up to date; reload it to see what is new."
         )
     left = viewer.expires_at.timestamp() - datetime.now(UTC).timestamp()
-    return StreamingResponse(
-        told.watch(viewer.scope, max(left, 0.0)),
-        media_type="text/event-stream",
-        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-    )
+    news = told.watch(viewer.scope, max(left, 0.0), _shown(request))
+    return Flow(news, 200, {"cache-control": "no-store", "x-accel-buffering": "no"}, "text/event-stream")

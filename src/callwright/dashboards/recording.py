@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 import orjson
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from callwright import db
 from callwright.dashboards.embed import PageError, PageRoute, Viewer, Viewing
+from callwright.dashboards.flowing import Flow
 from callwright.db import Connection, Scope
 from callwright.errors import StepFailed, Unavailable
 from callwright.recordings.listening import Listening, Playable
@@ -34,6 +34,7 @@ async def recording(request: Request, viewer: Viewing, call_id: str) -> Response
     """Stream a recording, or the one range of it that is asked for (RFC 9110, section 14); several are sent whole."""
     recorded = await _found(request, viewer, call_id, call_page.read_recorded)
     listening: Listening = request.app.state.listening
+    await request.state.holds.aclose()  # a copy may have to be made first: that waits for others, and asks no database
     try:
         playable = await listening.playable(recorded)
     except FileNotFoundError:
@@ -83,7 +84,7 @@ def _answer(request: Request, listening: Listening, playable: Playable) -> Respo
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=playable.media_type)
     body = listening.stream(playable, start, end)
-    return StreamingResponse(body, status, headers, media_type=playable.media_type)
+    return Flow(body, status, headers, playable.media_type)
 
 
 def _asked(request: Request, tag: str) -> tuple[str, str] | None:

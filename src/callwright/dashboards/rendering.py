@@ -64,6 +64,12 @@ def render_refusal(
     return HTMLResponse(html, status, dict(headers))
 
 
+def compile_templates() -> None:
+    """Compile every template, for some 0.2 s: else the first pages of a process wait for that."""
+    for name in _environment.list_templates():
+        _environment.get_template(name)
+
+
 def address(viewer: "Viewer | Operator", path: str, /, **query: object) -> str:
     """The address of a page of ours, which carries on the token, the theme and the agent; `url` in templates.
 

@@ -56,14 +56,16 @@ async def _prepare(connection: Connection) -> None:
         )
 
 
-async def open_pool(url: str, *, size: int, name: str) -> Pool:
+async def open_pool(url: str, *, size: int, name: str, plan_once: bool = False) -> Pool:
     """Open a pool of connections; the caller closes it. The database need not be there yet.
 
     Args:
         url: A PostgreSQL URL.
         size: The most connections that are open at a time; they are opened when needed.
         name: What `pg_stat_activity` shows as the application.
+        plan_once: Whether a statement is planned once on a connection, whatever it is asked with later.
     """
+    plans = {"plan_cache_mode": "force_generic_plan"} if plan_once else {}
     return await asyncpg.create_pool(
         url,
         min_size=0,
@@ -72,12 +74,12 @@ async def open_pool(url: str, *, size: int, name: str) -> Pool:
         command_timeout=STATEMENT_SECONDS,
         init=_prepare,
         reset=_left_clean,
-        server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
+        server_settings={"application_name": name, "timezone": "UTC", "jit": "off", **plans},
     )
 
 
 @asynccontextmanager
-async def transaction(pool: Pool, whose: Scope | int) -> AsyncIterator[Connection]:
+async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -> AsyncIterator[Connection]:
     """Run the block in one transaction that sees one partner's rows; keep it short, never compute or call out in it.
 
     Row level security stands behind the queries: rows of others are not there, whatever a query asks for.
@@ -85,6 +87,8 @@ async def transaction(pool: Pool, whose: Scope | int) -> AsyncIterator[Connectio
     Args:
         pool: The database.
         whose: A partner's number, or a scope: then rows of its other subtenants are not there either.
+        durable: False where nothing is lost if the database crashes within a second and this has not taken place: what
+            came after it has then not taken place either.
 
     Raises:
         Unavailable: The database is away. Whether a commit that was under way took place is then unknown, so every
@@ -93,7 +97,7 @@ async def transaction(pool: Pool, whose: Scope | int) -> AsyncIterator[Connectio
     partner_id, subtenant = (whose.partner_id, str(whose.subtenant_no)) if isinstance(whose, Scope) else (whose, "")
     begin = f"""
         BEGIN; SET LOCAL ROLE {roles.ONE_PARTNER}; SET LOCAL callwright.partner_id = '{partner_id:d}';
-        SET LOCAL callwright.subtenant_no = '{subtenant}'
+        SET LOCAL callwright.subtenant_no = '{subtenant}'{"" if durable else "; SET LOCAL synchronous_commit = off"}
     """
     async with _begun(pool, begin) as lent:
         yield lent

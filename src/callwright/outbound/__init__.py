@@ -29,6 +29,7 @@ from callwright.outbound.guard import (
     check_url,
 )
 from callwright.outbound.names import LookUps
+from callwright.outbound.network import LoopNetwork
 from callwright.outbound.stream import BoundedStream
 
 __all__ = [
@@ -157,7 +158,7 @@ class Outbound:
         self._look_ups = LookUps()
         self._connections = Connections(
             _tls(policy.ca_file),
-            CheckedNetwork(policy, resolve or self._look_ups, network or httpcore.AnyIOBackend()),
+            CheckedNetwork(policy, resolve or self._look_ups, network or LoopNetwork()),
         )
 
     async def __aenter__(self) -> Self:

@@ -1,11 +1,18 @@
 """Recordings: fetched to the store, told apart by their bytes, decoded to samples; plain values in and out."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 Container = Literal["mp3", "wav", "aac", "mp4", "flac", "ogg", "webm"]
 """What the bytes of a recording say it is; M4A and MP4 are one container."""
+
+
+def key_of(partner_id: int, call_id: str) -> str:
+    """The name of a call's recording in the store."""
+    name = hashlib.sha256(call_id.encode()).hexdigest()
+    return f"recordings/{partner_id}/{name[:2]}/{name}"
 
 
 @dataclass(frozen=True, slots=True)

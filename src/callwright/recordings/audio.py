@@ -43,8 +43,8 @@ class DecodeLimits:
 DEFAULT_LIMITS = DecodeLimits()
 
 
-async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> Decoded:
-    """Decode a recording to 16 kHz samples, in a process of its own that ends when this does.
+async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_LIMITS, of: str = "") -> Decoded:
+    """Decode a recording to 16 kHz samples, in a limited process that is killed where this is cancelled.
 
     Two channels stay apart. Of more than two, FFmpeg's stereo downmix is kept; of several audio tracks, the one that
     FFmpeg takes for the main one. The channels may be silent or alike: that is not judged here.
@@ -53,6 +53,8 @@ async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_
         source: The recording; its container is told from its bytes.
         scratch: A folder for the samples; the caller removes it.
         limits: What it may take.
+        of: Whose it is: recordings of one owner may be decoded by one process, one after the other; no process ever
+            sees those of two. Without an owner, it has a process of its own.
 
     Raises:
         StepFailed: With one of these codes: `recording_empty`, `recording_not_audio`, `recording_unsupported_format`,
@@ -64,11 +66,16 @@ async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_
     """
     target = scratch / "samples.s16le"
     try:
-        reply = await _ask(source, target, limits)
+        reply = await _ask(source, target, limits, of=of)
         return _decoded(reply, target)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def warm_up() -> None:
+    """Start the process that forks those which decode, so that the first recording need not wait for its libraries."""
+    _server.start()
 
 
 async def write_copy(source: Path, target: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
@@ -91,24 +98,26 @@ async def write_copy(source: Path, target: Path, *, scratch: Path, limits: Decod
         samples.unlink(missing_ok=True)
 
 
-async def _ask(source: Path, target: Path, limits: DecodeLimits, copy: Path | None = None) -> dict[str, Any]:
+async def _ask(
+    source: Path, target: Path, limits: DecodeLimits, *, of: str = "", copy: Path | None = None
+) -> dict[str, Any]:
     job = {
+        "of": of,
         "seconds": limits.seconds,
         "memory_bytes": limits.memory_bytes,
         "cpu_seconds": limits.cpu_seconds,
         "file_bytes": int(limits.seconds * RATE * 2 * 2) + 1024 * 1024,
     }
     ours = _handed_over(json.dumps(job).encode(), source, target, copy)
-    reader, writer = await asyncio.open_unix_connection(sock=ours)
-    try:
-        async with asyncio.timeout(limits.wall_seconds):
-            answer = b""
-            while chunk := await reader.read(_LONGEST_ANSWER - len(answer)):
-                answer += chunk
-    except TimeoutError:  # less than that of the processor's: it was this machine that had no time for it
-        raise _too_costly("time", retry=True) from None
-    finally:
-        writer.close()  # whatever still runs for us is killed when it sees this
+    answer = b""
+    with ours:  # whatever still runs for us is killed when it is closed
+        try:
+            async with asyncio.timeout(limits.wall_seconds):
+                receive = asyncio.get_running_loop().sock_recv
+                while len(answer) < _LONGEST_ANSWER and (chunk := await receive(ours, _LONGEST_ANSWER)):
+                    answer += chunk
+        except TimeoutError:  # less than that of the processor's: it was this machine that had no time for it
+            raise _too_costly("time", retry=True) from None
     return _parsed(answer)
 
 
@@ -123,6 +132,7 @@ def _handed_over(job: bytes, source: Path, target: Path, copy: Path | None) -> s
             files.append(stack.enter_context(copy.open("w+b")))
         ours, theirs = map(stack.enter_context, socket.socketpair())
         _server.send(job, [theirs.fileno(), *(file.fileno() for file in files)])
+        ours.settimeout(0)
         return ours.dup()
 
 
@@ -181,11 +191,15 @@ class _Server:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
+    def start(self) -> None:
+        """Start the server where there is none, or the last one has ended; it is not waited for."""
+        if self._control is None or self._process is None or self._process.poll() is not None:
+            self._start()
+
     def send(self, job: bytes, files: list[int]) -> None:
         """Hand a job over; a moment's work, except that a new server is started where the last one has ended."""
         for attempt in range(2):
-            if self._control is None or self._process is None or self._process.poll() is not None:
-                self._start()
+            self.start()
             try:
                 socket.send_fds(cast("socket.socket", self._control), [job], files)
             except (BrokenPipeError, ConnectionError):

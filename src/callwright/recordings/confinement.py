@@ -29,12 +29,14 @@ ALLOWED: Final[dict[str, tuple[int, int]]] = {
     "mprotect": (10, 226), "munmap": (11, 215), "brk": (12, 214), "rt_sigaction": (13, 134),
     "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "pread64": (17, 67), "pwrite64": (18, 68),
     "readv": (19, 65), "writev": (20, 66), "sched_yield": (24, 124), "mremap": (25, 216), "madvise": (28, 233),
-    "getpid": (39, 172), "sendto": (44, 206), "exit": (60, 93), "gettimeofday": (96, 169), "gettid": (186, 178),
-    "futex": (202, 98), "clock_gettime": (228, 113), "exit_group": (231, 94), "getrandom": (318, 278),
+    "getpid": (39, 172), "sendto": (44, 206), "recvmsg": (47, 212), "exit": (60, 93), "gettimeofday": (96, 169),
+    "gettid": (186, 178), "futex": (202, 98), "clock_gettime": (228, 113), "exit_group": (231, 94),
+    "getrandom": (318, 278),
 }  # fmt: skip
 """System calls with their numbers on each of `_MACHINES` (asm/unistd.h).
 
-`sendto` is how the answer goes out, on a socket whose other end is fixed.
+`sendto` and `recvmsg` are how it says that it is done and gets its next recording, on a socket whose other end is the
+server that forked it.
 """
 
 

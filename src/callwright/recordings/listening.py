@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,9 +72,9 @@ def copy_key(key: str) -> str:
 
 
 async def remove(store: Store, key: str) -> None:
-    """Remove a recording and its copy, where there are any."""
-    await store.delete(copy_key(key))
+    """Remove a recording and its copy, where there are any; in this order, which who makes a copy relies on."""
     await store.delete(key)
+    await store.delete(copy_key(key))
 
 
 class Listening:
@@ -112,7 +112,7 @@ class Listening:
         size = await self._store.size(key) or await self._made(recorded.key)
         return Playable(key, size, "audio/mpeg", f"{recorded.sha256[:32]}-{size}")
 
-    def stream(self, playable: Playable, start: int, end: int) -> AsyncIterator[bytes]:
+    def stream(self, playable: Playable, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Its bytes from `start` up to, not including, `end`, piece by piece as they are taken."""
         return self._store.stream(playable.key, start, end)
 
@@ -142,7 +142,11 @@ class Listening:
                 source = await self._store.get(key, folder / "source")
                 target = folder / "copy.mp3"
                 await write_copy(source, target, scratch=folder, limits=self._limits)
-                return await self._store.put(copy_key(key), _read(target))
+                size = await self._store.put(copy_key(key), _read(target))
+        if await self._store.size(key) is None:  # it was removed meanwhile, and its copy before this one was there
+            await self._store.delete(copy_key(key))
+            raise FileNotFoundError(key)
+        return size
 
 
 def _as_it_came(recorded: Recorded) -> str | None:

@@ -4,10 +4,10 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -16,6 +16,9 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from callwright.errors import SetupError
 from callwright.kill_points import reached
 
+if TYPE_CHECKING:
+    from obstore import AsyncWritableFile
+
 T = TypeVar("T")
 
 BUFFER = 8 * 1024 * 1024
@@ -23,6 +26,9 @@ BUFFER = 8 * 1024 * 1024
 
 AWAY = (OSError, obstore.exceptions.BaseError)
 """What a store raises that is full, away or not to be written."""
+
+AT_ONCE = 1024 * 1024
+"""A recording up to this size is handed to the store whole, which spares it most of the work of a longer one."""
 
 PIECE = 256 * 1024
 """What is handed to a store at a time: each piece is some work of its own, whatever its size."""
@@ -89,25 +95,32 @@ class Store:
         Returns:
             Bytes written.
         """
-        writer = obstore.open_writer_async(self._objects, _checked(key), buffer_size=BUFFER, max_concurrency=2)
+        writer: AsyncWritableFile | None = None
         size, piece = 0, bytearray()
         try:
             async for chunk in chunks:
                 piece += chunk
-                if len(piece) >= PIECE:
+                if len(piece) >= (AT_ONCE if writer is None else PIECE):
+                    writer = writer or self._written(key)
                     await _settled(writer.write(bytes(piece)))
                     size += len(piece)
                     piece.clear()
             reached("download-whole")
-            await _settled(writer.write(bytes(piece)))
             size += len(piece)
-            await _settled(writer.close())
+            if writer is None:
+                await _settled(obstore.put_async(self._objects, _checked(key), bytes(piece)))
+            else:
+                await _settled(writer.write(bytes(piece)))
+                await _settled(writer.close())
             reached("store-written")
         finally:
             del writer  # a writer that goes away unclosed removes what it had written; a traceback would keep it
         if self._folder is not None:
             await asyncio.to_thread(self._sync, self._folder, key)
         return size
+
+    def _written(self, key: str) -> "AsyncWritableFile":
+        return obstore.open_writer_async(self._objects, _checked(key), buffer_size=BUFFER, max_concurrency=2)
 
     def _sync(self, folder: Path, key: str) -> None:
         """Make a file durable, and the folders down to it: obstore's own write is atomic, but only in memory.
@@ -153,7 +166,7 @@ class Store:
         """
         return bytes(await obstore.get_range_async(self._objects, _checked(key), start=start, end=end))
 
-    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes of an object from `start` up to, not including, `end`, in pieces that are read as they are taken.
 
         Raises:

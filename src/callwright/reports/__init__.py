@@ -31,7 +31,7 @@ _CALL = """
         c.end_time, c.received_at, c.changed_at, c.ended_at, c.agent_id, c.customer_id, c.contact_number,
         c.industry, c.function, c.metadata::text AS metadata, c.custom_fields,
         r.call_id IS NOT NULL AS has_recording, r.size, r.container, r.codec, r.sample_rate, r.channels, r.seconds,
-        r.declared_seconds
+        r.declared_seconds, r.removed_at
     FROM calls c
     LEFT JOIN recordings r ON r.partner_id = c.partner_id AND r.call_id = c.call_id
     WHERE c.partner_id = $1 AND c.call_id = $2 AND c.subtenant_no = $3
@@ -117,6 +117,7 @@ def _recording(row: asyncpg.Record) -> dict[str, object] | None:
         **{name: row[name] for name in ("channels", "sample_rate", "codec", "container", "size")},
         "declared_duration": row["declared_seconds"],
         "call_duration": (row["end_time"] - row["start_time"]).total_seconds(),
+        "removed_at": row["removed_at"],
     }
 
 
@@ -245,6 +246,7 @@ async def read_batch(connection: Connection, scope: Scope, batch_id: str) -> dic
         "received_at": rows[0]["received_at"],
         "accepted": len(rows) - duplicates,
         "duplicates": duplicates,
+        "erased": sum(row["call_id"] is None for row in rows),
         "calls": [
             {
                 "id": row["call_id"],
@@ -253,6 +255,7 @@ async def read_batch(connection: Connection, scope: Scope, batch_id: str) -> dic
                 "callback_status": row["callback_state"],
             }
             for row in rows
+            if row["call_id"] is not None
         ],
     }
 

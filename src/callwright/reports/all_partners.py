@@ -4,6 +4,9 @@ from typing import Any
 
 from callwright.db import Connection
 
+MOST_NAMED = 500
+"""To choose one from; the page of each leads to its own calls and callbacks."""
+
 _PARTNERS = """
     SELECT p.partner_id, p.name, p.api_key, p.auto_provision, p.rate_limit, p.share, p.agent_channel, p.created_at,
         p.revoked_at, p.frame_origins, p.time_zone,
@@ -32,9 +35,18 @@ async def read_partner(connection: Connection, partner_id: int) -> dict[str, Any
     return None if row is None else dict(row)
 
 
-async def name_partners(connection: Connection) -> dict[int, str]:
-    """The names of all partners by number, in their order."""
-    rows = await connection.fetch("SELECT partner_id, name FROM partners ORDER BY name")
+async def name_partners(connection: Connection, chosen: int | None) -> dict[int, str]:
+    """The names of partners by number, in their order: of `MOST_NAMED`, and of the one that is chosen."""
+    rows = await connection.fetch(
+        """
+        SELECT partner_id, name FROM (
+            (SELECT partner_id, name FROM partners ORDER BY name LIMIT $2)
+            UNION SELECT partner_id, name FROM partners WHERE partner_id = $1
+        ) AS named ORDER BY name
+        """,
+        chosen,
+        MOST_NAMED,
+    )
     return {row["partner_id"]: row["name"] for row in rows}
 
 

@@ -26,6 +26,7 @@ class CallFacts:
     Attributes:
         seconds: Length of the recording, counted; None before it was decoded.
         has_recording: Whether there is something to play.
+        recording_removed_at: When it was removed, where the rest of the call was kept.
         agent_name: None where the partner never sent one.
     """
 
@@ -41,6 +42,7 @@ class CallFacts:
     customer_id: str
     seconds: float | None
     has_recording: bool
+    recording_removed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ class CallPage:
 
 _CALL = """
     SELECT c.call_id, c.state, c.failure_code, c.failure_message, c.start_time, c.end_time, c.contact_number,
-        c.agent_id, a.name AS agent_name, c.customer_id, r.seconds, r.call_id IS NOT NULL AS has_recording
+        c.agent_id, a.name AS agent_name, c.customer_id, r.seconds,
+        r.call_id IS NOT NULL AND r.removed_at IS NULL AS has_recording, r.removed_at AS recording_removed_at
     FROM calls c
     LEFT JOIN agents a ON a.partner_id = $1 AND a.subtenant_no = $2 AND a.agent_id = c.agent_id
     LEFT JOIN recordings r ON r.partner_id = $1 AND r.call_id = c.call_id
@@ -145,11 +148,11 @@ _RECORDED = """
     SELECT r.store_key, r.size, encode(r.sha256, 'hex') AS sha256, r.container, r.codec, r.channels, r.seconds,
         r.declared_seconds
     FROM calls c JOIN recordings r ON r.partner_id = $1 AND r.call_id = c.call_id
-    WHERE c.partner_id = $1 AND c.subtenant_no = $2 AND c.call_id = $3
+    WHERE c.partner_id = $1 AND c.subtenant_no = $2 AND c.call_id = $3 AND r.removed_at IS NULL
 """
 _PEAKS = """
     SELECT r.peaks, r.seconds FROM calls c JOIN recordings r ON r.partner_id = $1 AND r.call_id = c.call_id
-    WHERE c.partner_id = $1 AND c.subtenant_no = $2 AND c.call_id = $3
+    WHERE c.partner_id = $1 AND c.subtenant_no = $2 AND c.call_id = $3 AND r.removed_at IS NULL
 """
 
 

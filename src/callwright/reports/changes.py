@@ -5,21 +5,23 @@ from collections.abc import Collection
 from callwright.db import Connection, Scope
 
 Mark = tuple[int, int]
-"""The number of the newest entry of what is due, and how many there are: whatever changes adds one."""
+"""The number of the newest entry that was ever due, and how many are: whatever changes adds one."""
 
 
 async def read_marks(connection: Connection, scopes: Collection[Scope]) -> dict[Scope, Mark]:
-    """Read the mark of each subtenant; one of which nothing is due has none."""
+    """Read the mark of each subtenant."""
     rows = await connection.fetch(
         """
-        SELECT partner_id, subtenant_no, max(due_no), count(*) FROM recounts_due
-        WHERE (partner_id, subtenant_no) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
-        GROUP BY partner_id, subtenant_no
+        SELECT w.partner_id, w.subtenant_no, greatest(max(d.due_no), max(r.counted_to), 0) AS newest, count(d.due_no)
+        FROM unnest($1::bigint[], $2::bigint[]) AS w (partner_id, subtenant_no)
+        LEFT JOIN rolled_subtenants r USING (partner_id, subtenant_no)
+        LEFT JOIN recounts_due d USING (partner_id, subtenant_no)
+        GROUP BY w.partner_id, w.subtenant_no
         """,
         [scope.partner_id for scope in scopes],
         [scope.subtenant_no for scope in scopes],
     )
-    return {Scope(row["partner_id"], row["subtenant_no"]): (row["max"], row["count"]) for row in rows}
+    return {Scope(row["partner_id"], row["subtenant_no"]): (row["newest"], row["count"]) for row in rows}
 
 
 def is_later(now: Mark, before: Mark) -> bool:

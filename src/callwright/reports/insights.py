@@ -50,9 +50,10 @@ class Sums:
         return self.milliseconds / 1000 / self.calls if self.calls else None
 
     @property
-    def talk_seconds(self) -> float:
-        """The talk of both sides."""
-        return self.talk_ms / 1000
+    def talk_seconds(self) -> float | None:
+        """The talk of both sides; None where it was found in no call, nor anything else."""
+        heard = self.talk_ms or self.assessed or self.quality_calls
+        return self.talk_ms / 1000 if heard else None
 
     @property
     def talk_ratio(self) -> float | None:

@@ -60,7 +60,6 @@ export function openPlayer(root) {
 }
 
 function showPlaying(button, audio) {
-  button.setAttribute("aria-pressed", String(!audio.paused));
   button.querySelector("[aria-hidden]").textContent = audio.paused ? "▶" : "❚❚";
   button.querySelector(".does").textContent = audio.paused ? "Play" : "Pause";
 }

@@ -24,3 +24,12 @@ for (const head of document.querySelectorAll("[data-all]")) {
 window.addEventListener("pageshow", () => document.querySelectorAll("[data-all]").forEach((head) => tell(head.form)));
 
 document.querySelector("[data-answer]")?.focus();
+
+// An overview that asks and gets no answer is no longer true.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const stale = document.getElementById("stale");
+  if (stale && detail.elt.id === "live") stale.hidden = detail.successful === true;
+});
+
+// On a narrow screen the bar scrolls: have the page that is open in view.
+document.querySelector(".console-bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -16,12 +16,23 @@ document.addEventListener("click", (event) => {
   if (!link.closest("thead, .pager")) return;
   event.preventDefault();
   const key = link.closest("th") ? link.textContent.replace(/[↑↓]/, "").trim() : null;
-  swap(link.getAttribute("href"), `#${part.id}`).then(() => {
+  swap(link.getAttribute("href"), `#${part.id}`).then((swapped) => {
+    if (!swapped) return;
+    keepOrder(link.href);
     const again = document.getElementById(part.id);
     const heads = [...(again?.querySelectorAll("thead a") ?? [])];
     (heads.find((each) => key && each.textContent.replace(/[↑↓]/, "").trim() === key) ?? again?.querySelector(".table"))?.focus();
   });
 });
+
+// The address keeps how the tables are sorted: the figures are renewed by it, and a view can be shared.
+function keepOrder(address) {
+  const ours = new URL(location.href);
+  for (const [name, value] of new URL(address).searchParams) {
+    if (/^(agents|contacts)-(by|order)$/.test(name)) ours.searchParams.set(name, value);
+  }
+  history.replaceState(history.state, "", ours);
+}
 
 // A search looks as one types; Enter does too.
 document.addEventListener("input", (event) => {
@@ -38,14 +49,18 @@ document.addEventListener("submit", (event) => {
   search(form);
 });
 
-function search(form) {
+async function search(form) {
   const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
-  swap(`${form.getAttribute("action")}?${asked}`, form.dataset.search);
+  if (!(await swap(`${form.getAttribute("action")}?${asked}`, form.dataset.search))) return;
+  const found = document.querySelector(form.dataset.search);
+  document.querySelector("[data-said]").textContent = found.querySelector(".pager .quiet, .empty strong").textContent;
 }
 
-// Get a page and put its part into the place of ours.
-function swap(address, part) {
-  return htmx.ajax("GET", address, { source: part, target: part, select: part, swap: "outerHTML" });
+// Get a page and put its part into the place of ours, unless something else is asked for meanwhile; says whether it was.
+async function swap(address, part) {
+  const before = document.querySelector(part);
+  await htmx.ajax("GET", address, { source: part, target: part, select: part, swap: "outerHTML" }).catch(() => {});
+  return !before.isConnected;
 }
 
 // Choices of the filters take effect at once; what is typed when it is sent.
@@ -56,12 +71,15 @@ document.addEventListener("change", (event) => {
 
 // The figures follow the calls: the server says that some have ended, and we look again, no more often than every few seconds.
 const AT_MOST_EVERY = 5000;
+const AGAIN_AFTER = 60 * 1000; // where the server has refused to tell, after which browsers do not ask again
 let source;
 let looked = 0;
 let due;
+let again;
 
 function listen() {
   source?.close();
+  clearTimeout(again);
   const live = document.getElementById("live");
   if (!live) return;
   const address = new URL(live.dataset.changes, location.href);
@@ -71,6 +89,9 @@ function listen() {
     clearTimeout(due);
     due = setTimeout(refresh, Math.max(0, looked + AT_MOST_EVERY - Date.now()));
   });
+  source.addEventListener("error", ({ target }) => {
+    if (target === source && target.readyState === EventSource.CLOSED) again = setTimeout(listen, AGAIN_AFTER);
+  });
 }
 
 async function refresh() {
@@ -79,16 +100,20 @@ async function refresh() {
     return;
   }
   looked = Date.now();
-  const open = [...document.querySelectorAll("#live details[open]")].map((each) => each.id);
-  const held = document.activeElement?.closest("#live") ? document.activeElement.getAttribute("href") : null;
-  forget(document.getElementById("live"));
-  await swap(location.pathname + location.search, "#live");
+  const before = document.getElementById("live");
+  const open = [...before.querySelectorAll("details[open]")].map((each) => each.id);
+  const held = before.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  if (!(await swap(location.pathname + location.search, "#live"))) return; // what is shown stays
+  forget(before);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (held) document.querySelector(`#live a[href="${CSS.escape(held)}"]`)?.focus();
   document.dispatchEvent(new CustomEvent("callwright:refreshed"));
 }
 
 document.addEventListener("callwright:token", listen);
-window.addEventListener("pagehide", () => source?.close());
+window.addEventListener("pagehide", () => {
+  source?.close();
+  clearTimeout(again);
+});
 window.addEventListener("pageshow", (event) => event.persisted && listen());
 listen();

@@ -64,7 +64,7 @@ async def _page(request: Request, who: Operator, outcome: Outcome | None = None)
         found = await troubles.list_callbacks(
             connection, wanted, most=PAGE + 1, after=place_asked(request, datetime, str, int)
         )
-        partners = await all_partners.name_partners(connection)
+        partners = await all_partners.name_partners(connection, wanted.partner_id)
     filters = {n: v for n, v in request.query_params.items() if n in ("partner", "call", "since", "until")}
     states = [("Undelivered", None, wanted.undelivered), ("All", "any", not wanted.undelivered)]
     return render(

@@ -65,7 +65,7 @@ async def _page(request: Request, who: Operator, outcome: Outcome | None = None)
         found = await troubles.list_failed_calls(
             connection, wanted, most=PAGE + 1, after=place_asked(request, datetime, int, str)
         )
-        partners = await all_partners.name_partners(connection)
+        partners = await all_partners.name_partners(connection, wanted.partner_id)
     return render(
         request,
         who,

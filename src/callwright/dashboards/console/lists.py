@@ -4,12 +4,13 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import Request
 
+from callwright.dashboards.asking import moment_of
 from callwright.dashboards.embed import PageError
 from callwright.dashboards.rendering import address
 from callwright.errors import NotFound, SetupError, Unavailable
@@ -40,11 +41,12 @@ def number_asked(request: Request, name: str) -> int | None:
 def moment_asked(request: Request, name: str) -> datetime | None:
     """A filter that is a time, in UTC unless it says otherwise."""
     text = asked(request, name)
-    try:
-        typed = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        raise PageError(400, "This address cannot be read", f"Write {name!r} as 2026-01-31T14:30.") from None
-    return typed if typed is None or typed.tzinfo else typed.replace(tzinfo=UTC)
+    if text is None:
+        return None
+    moment = moment_of(text) or moment_of(f"{text}Z") or moment_of(f"{text}T00:00Z")
+    if moment is None:
+        raise PageError(400, "This address cannot be read", f"Write {name!r} as 2026-01-31T14:30.")
+    return moment
 
 
 def place_asked(request: Request, *kinds: type) -> Any:  # noqa: ANN401 - a tuple of these kinds, or None
@@ -62,9 +64,7 @@ def place_asked(request: Request, *kinds: type) -> Any:  # noqa: ANN401 - a tupl
         return None
     try:
         parts = orjson.loads(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
-        place = tuple(
-            datetime.fromisoformat(part) if kind is datetime else part for kind, part in zip(kinds, parts, strict=True)
-        )
+        place = tuple(moment_of(part) if kind is datetime else part for kind, part in zip(kinds, parts, strict=True))
     except (ValueError, TypeError, binascii.Error):
         place = ()
     whole = len(place) == len(kinds) and all(type(part) is kind for part, kind in zip(place, kinds, strict=True))

@@ -25,10 +25,14 @@ BEHIND_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A thing that has to be in order: its name, how it is, in words, and where it is not, what to do."""
+    """A thing that has to be in order: its name, how it is, in words, and where it is not, what to do.
+
+    Attributes:
+        state: `unknown` where this page cannot tell.
+    """
 
     name: str
-    state: Literal["good", "warn", "bad"]
+    state: Literal["good", "warn", "bad", "unknown"]
     words: str
     fix: str | None = None
 
@@ -100,7 +104,7 @@ def _store(installation: Installation) -> Check:
     free = free_bytes(installation.store_url)
     if free is None:
         return Check(
-            "Recordings", "good", "In no folder of this machine, or none kept yet; callwright doctor tries the store"
+            "Recordings", "unknown", "In no folder of this machine, or none kept yet", "Run: callwright doctor"
         )
     words = f"{free / 1e9:.1f} GB free"
     if free < FREE_WARNING:

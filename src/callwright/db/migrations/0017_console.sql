@@ -1,4 +1,4 @@
--- The operator's console: who is logged in, their logins, and what its pages look up over all partners.
+-- The operator's console: who is logged in, their logins, and what its pages look up over all partners; what live pages see.
 
 -- Written by console_sessions.py: a row for each link, which its one login makes a session. Of the link and of the session
 -- there are hashes alone. Of the house, not of a partner, and so closed to transactions that see one partner's rows.
@@ -19,11 +19,18 @@ ALTER TABLE login_audit
     ADD CONSTRAINT login_audit_outcome_check CHECK (
         outcome IN ('let in', 'wrong secret', 'revoked key', 'unknown key', 'shut out', 'wrong link'));
 
--- When a call failed, for the list of those of all partners. An index on `state` would be written to whenever a call moves
--- on; this column stays null until one fails, so that calls which do not fail cost nothing.
-ALTER TABLE calls ADD COLUMN failed_at timestamptz
-    GENERATED ALWAYS AS (CASE WHEN state = 'failed' THEN ended_at END) STORED;
+-- When a call failed, for the list of those of all partners; written by calls.py as the call fails, null once it is tried
+-- again. An index on `state` would be written to whenever a call moves on; this column is null until one fails, so that
+-- calls which do not fail cost nothing. A column without a default is added without touching the rows: what is written
+-- here are those that have failed.
+ALTER TABLE calls ADD COLUMN failed_at timestamptz;
+SET LOCAL ROLE callwright_operator;  -- row level security holds the tables' owner too
+UPDATE calls SET failed_at = ended_at WHERE state = 'failed';
+RESET ROLE;
 CREATE INDEX calls_failed ON calls (failed_at, partner_id, call_id) INCLUDE (failure_code) WHERE failed_at IS NOT NULL;
+
+-- How far a subtenant's log of what is due was counted: open pages hear of what was added and taken between two looks, too.
+ALTER TABLE rolled_subtenants ADD COLUMN counted_to bigint NOT NULL DEFAULT 0;
 
 -- By which engines the results of the last day were made: a few pages for millions of rows.
 CREATE INDEX transcripts_by_time ON transcripts USING brin (made_at);

@@ -1,0 +1,225 @@
+"""The clients: one that blocks and one for asyncio, with the same methods."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from callwright_client import endpoints
+from callwright_client.batches import Batcher
+from callwright_client.drivers import AsyncDriver, Driver, Listing, Method
+from callwright_client.errors import CallwrightError
+from callwright_client.exchange import Core
+from callwright_client.models import CallRecord
+from callwright_client.pushed import Pushed, PushReport
+from callwright_client.pushing import push_batch
+from callwright_client.version import __version__
+
+
+class Methods:
+    """What both clients can be asked. A new endpoint is a function of `endpoints` and a line here."""
+
+    set_disposition = Method(endpoints.set_disposition)
+    get_call = Method(endpoints.get_call)
+    list_calls = Listing(endpoints.list_calls)
+    get_batch = Method(endpoints.get_batch)
+    get_customer = Method(endpoints.get_customer)
+    report_on_agents = Method(endpoints.report_on_agents)
+    report_on_agents_csv = Method(endpoints.report_on_agents_csv)
+    get_rubric = Method(endpoints.get_rubric)
+    apply_rubric = Method(endpoints.apply_rubric)
+    resend_callback = Method(endpoints.resend_callback)
+    list_callbacks = Listing(endpoints.list_callbacks)
+    resend_callbacks = Method(endpoints.resend_callbacks)
+    dashboard_token = Method(endpoints.dashboard_token)
+    delete_test_data = Method(endpoints.delete_test_data)
+
+
+class Client(Methods, Driver):
+    """A partner's way to Callwright, for one tenant and subtenant; it may be shared by threads.
+
+    Args:
+        base_url: Where Callwright is, as `https://callwright.example.com`.
+        api_key: The partner's key.
+        api_secret: The partner's secret.
+        tenant_id: The tenant: one organisation of the partner.
+        sub_tenant_id: The subtenant: a group, department or team in it.
+        timeout: Seconds for connecting, and for each silence of the server's.
+        deadline: Seconds for one request with all its waits and retries; no try begins after them.
+        http_client: An `httpx.Client` to send by, for a proxy or certificates of your own; the caller closes it.
+
+    Raises:
+        ValueError: The address or one of the names cannot be right.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        api_secret: str,
+        tenant_id: str,
+        sub_tenant_id: str,
+        *,
+        timeout: float = 30.0,
+        deadline: float = 120.0,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        headers = _headers(api_key, api_secret, tenant_id, sub_tenant_id)
+        self._core = Core(base_url, headers, timeout=timeout, deadline=deadline)
+        self._http = http_client or httpx.Client()
+        self._own = http_client is None
+
+    def for_tenant(self, tenant_id: str, sub_tenant_id: str) -> "Client":
+        """The same partner for another tenant: over the same connections, within the same rate limit."""
+        other = Client.__new__(type(self))
+        other._core = self._core.for_headers(_tenant_headers(tenant_id, sub_tenant_id))
+        other._http, other._own = self._http, False
+        return other
+
+    def push_calls(self, calls: Iterable[CallRecord]) -> PushReport:
+        """Push calls in as few requests as they take, and tell what became of each.
+
+        Raises:
+            CallwrightError: The push was broken off; `report` of the error has the calls before.
+        """
+        pushed: list[Pushed] = []
+        try:
+            pushed.extend(self.push_each(calls))
+        except CallwrightError as error:
+            error.report = PushReport(tuple(pushed))
+            raise
+        return PushReport(tuple(pushed))
+
+    def push_each(self, calls: Iterable[CallRecord]) -> Iterator[Pushed]:
+        """Push calls and tell what became of each in their order, batch by batch; any number takes the same memory.
+
+        Raises:
+            CallwrightError: A batch was not answered, or not for the sake of its calls refused.
+        """
+        batcher = Batcher()
+        for call in calls:
+            if batch := batcher.add(call):
+                yield from self._run(push_batch(self._core, batch))
+        if batch := batcher.rest():
+            yield from self._run(push_batch(self._core, batch))
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._own:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(Methods, AsyncDriver):
+    """The same for asyncio: every method is awaited, every list iterated over with `async for`.
+
+    Args:
+        base_url: As for `Client`, like all that follow.
+        api_key: The partner's key.
+        api_secret: The partner's secret.
+        tenant_id: The tenant.
+        sub_tenant_id: The subtenant.
+        timeout: Seconds for connecting, and for each silence of the server's.
+        deadline: Seconds for one request with all its waits and retries.
+        http_client: An `httpx.AsyncClient` to send by; the caller closes it.
+
+    Raises:
+        ValueError: The address or one of the names cannot be right.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        api_secret: str,
+        tenant_id: str,
+        sub_tenant_id: str,
+        *,
+        timeout: float = 30.0,
+        deadline: float = 120.0,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> None:
+        headers = _headers(api_key, api_secret, tenant_id, sub_tenant_id)
+        self._core = Core(base_url, headers, timeout=timeout, deadline=deadline)
+        self._http = http_client or httpx.AsyncClient()
+        self._own = http_client is None
+
+    def for_tenant(self, tenant_id: str, sub_tenant_id: str) -> "AsyncClient":
+        """The same partner for another tenant: over the same connections, within the same rate limit."""
+        other = AsyncClient.__new__(type(self))
+        other._core = self._core.for_headers(_tenant_headers(tenant_id, sub_tenant_id))
+        other._http, other._own = self._http, False
+        return other
+
+    async def push_calls(self, calls: Iterable[CallRecord] | AsyncIterable[CallRecord]) -> PushReport:
+        """Push calls in as few requests as they take, and tell what became of each.
+
+        Raises:
+            CallwrightError: The push was broken off; `report` of the error has the calls before.
+        """
+        pushed: list[Pushed] = []
+        try:
+            async for each in self.push_each(calls):
+                pushed.append(each)  # noqa: PERF401 - a comprehension would lose them with the error
+        except CallwrightError as error:
+            error.report = PushReport(tuple(pushed))
+            raise
+        return PushReport(tuple(pushed))
+
+    async def push_each(self, calls: Iterable[CallRecord] | AsyncIterable[CallRecord]) -> AsyncIterator[Pushed]:
+        """Push calls and tell what became of each in their order, batch by batch; any number takes the same memory.
+
+        Raises:
+            CallwrightError: A batch was not answered, or not for the sake of its calls refused.
+        """
+        batcher = Batcher()
+        async for call in _each(calls):
+            if batch := batcher.add(call):
+                for pushed in await self._run(push_batch(self._core, batch)):
+                    yield pushed
+        if batch := batcher.rest():
+            for pushed in await self._run(push_batch(self._core, batch)):
+                yield pushed
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._own:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+async def _each(calls: Iterable[CallRecord] | AsyncIterable[CallRecord]) -> AsyncIterator[CallRecord]:
+    if isinstance(calls, AsyncIterable):
+        async for call in calls:
+            yield call
+    else:
+        for call in calls:
+            yield call
+
+
+def _headers(api_key: str, api_secret: str, tenant_id: str, sub_tenant_id: str) -> dict[str, str]:
+    return {
+        "x-api-key": api_key,
+        "x-api-secret": api_secret,
+        **_tenant_headers(tenant_id, sub_tenant_id),
+        "user-agent": f"callwright-client/{__version__}",
+    }
+
+
+def _tenant_headers(tenant_id: str, sub_tenant_id: str) -> dict[str, str]:
+    return {"x-tenant-id": tenant_id, "x-sub-tenant-id": sub_tenant_id}

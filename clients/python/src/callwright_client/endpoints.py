@@ -1,0 +1,172 @@
+"""What the API can be asked, each as one function: arguments in, steps for a driver out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from callwright_client.exchange import Core, Flow, in_path, utc
+from callwright_client.models import (
+    AppliedRubric,
+    Batch,
+    Call,
+    Callback,
+    CallbackState,
+    CallState,
+    ListedCall,
+    ResentCallback,
+    Rubric,
+    SentTime,
+)
+from callwright_client.rollup_models import AgentsReport, Customer
+
+MOST_A_PAGE = 100
+
+T = TypeVar("T")
+
+
+class Pages(Generic[T]):
+    """A list, asked for page by page: while there is `more`, `next_page` asks for what follows.
+
+    Args:
+        core: Who asks.
+        path: Of the list.
+        name: What its entries stand under.
+        query: Which entries; what is None makes no difference.
+    """
+
+    def __init__(self, core: Core, path: str, name: str, **query: SentTime | None) -> None:
+        self.more = True
+        self._core = core
+        self._path = path
+        self._name = name
+        self._query = [*_given(limit=str(MOST_A_PAGE), **query)]
+        self._cursor: str | None = None
+
+    def next_page(self) -> Flow[list[T]]:
+        """The next page, which may be short or empty although there is more."""
+        data = yield from self._core.data("GET", self._path, query=[*self._query, *_given(cursor=self._cursor)])
+        self._cursor = data["next_cursor"]
+        self.more = self._cursor is not None
+        page: list[T] = data[self._name]
+        return page
+
+
+def _given(**values: SentTime | None) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if value is not None:
+            yield name, utc(value)
+
+
+def set_disposition(core: Core, customer_id: str, disposition_status: str | None) -> Flow[None]:
+    """Set a customer's disposition, in effect at once; None leaves it as it is."""
+    body = {"customer_id": customer_id, "disposition_status": disposition_status}
+    return core.data("PUT", "ingest/disposition-status", body=body)
+
+
+def get_call(core: Core, call_id: str) -> Flow[Call]:
+    """A call: how it stands, its recording, transcript and analysis."""
+    return core.data("GET", f"calls/{in_path(call_id)}")
+
+
+def list_calls(
+    core: Core,
+    *,
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
+    agent_id: str | None = None,
+    customer_id: str | None = None,
+    status: CallState | None = None,
+) -> Pages[ListedCall]:
+    """Calls received since (then or later) and until (before), those that were received last first."""
+    return Pages(
+        core, "calls", "calls", since=since, until=until, agent_id=agent_id, customer_id=customer_id, status=status
+    )
+
+
+def get_batch(core: Core, batch_id: str) -> Flow[Batch]:
+    """A batch and how its calls stand."""
+    return core.data("GET", f"batches/{in_path(batch_id)}")
+
+
+def get_customer(core: Core, customer_id: str) -> Flow[Customer]:
+    """A customer, its dispositions from the newest on, and what is known of it over all its calls."""
+    return core.data("GET", f"customers/{in_path(customer_id)}")
+
+
+def report_on_agents(
+    core: Core, *, since: datetime | str, until: datetime | str | None = None, agent_id: str | None = None
+) -> Flow[AgentsReport]:
+    """How the agents spoke in calls that ended in a period of at most 366 days."""
+    return core.data("GET", "reports/agents", query=_given(since=since, until=until, agent_id=agent_id))
+
+
+def report_on_agents_csv(
+    core: Core, *, since: datetime | str, until: datetime | str | None = None, agent_id: str | None = None
+) -> Flow[str]:
+    """The same as a table, one row an agent."""
+    query = _given(since=since, until=until, agent_id=agent_id, format="csv")
+    answer = yield from core.exchange("GET", "reports/agents", query=query)
+    return answer.body.decode("utf-8-sig")
+
+
+def get_rubric(core: Core, version: int | None = None) -> Flow[Rubric]:
+    """By what the calls of the subtenant are judged: the rubric in force, or another version."""
+    return core.data("GET", "rubric", query=_given(version=None if version is None else str(version)))
+
+
+def apply_rubric(core: Core, document: Mapping[str, Any]) -> Flow[AppliedRubric]:
+    """Apply a rubric, for calls that are analysed from now on."""
+    return core.data("PUT", "rubric", body=dict(document))
+
+
+def resend_callback(core: Core, call_id: str) -> Flow[ResentCallback]:
+    """Send a call's callback again; one that is pending stays as it is."""
+    return core.data("POST", f"calls/{in_path(call_id)}/callback")
+
+
+def list_callbacks(
+    core: Core,
+    *,
+    state: CallbackState | None = None,
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
+    call_id: str | None = None,
+) -> Pages[Callback]:
+    """Callbacks made since (then or later) and until (before), with their tries, the newest first."""
+    return Pages(core, "callbacks", "callbacks", state=state, since=since, until=until, call_id=call_id)
+
+
+def resend_callbacks(
+    core: Core,
+    *,
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
+    callback_ids: Sequence[str] | None = None,
+) -> Flow[int]:
+    """Send all undelivered callbacks of a span of time again, or those named; gives how many are on their way."""
+    body: dict[str, object] = dict(_given(since=since, until=until))
+    if callback_ids is not None:
+        body["callback_ids"] = list(callback_ids)
+    resent, more = 0, True
+    while more:
+        data = yield from core.data("POST", "callbacks/resend", body=body)
+        resent += int(data["resent"])
+        more = data["more"] and data["resent"]
+    return resent
+
+
+def dashboard_token(core: Core) -> Flow[str]:
+    """A token that opens the dashboards of the tenant and subtenant for 24 hours."""
+    data = yield from core.data("GET", "dashboard/auth/token")
+    token: str = data["token"]
+    return token
+
+
+def delete_test_data(core: Core) -> Flow[int]:
+    """Delete all that was sent with a test key, of every tenant; gives how many rows went. A live key is refused."""
+    deleted, more = 0, True
+    while more:
+        data = yield from core.data("DELETE", "test-data")
+        deleted += int(data["deleted"])
+        more = data["more"]
+    return deleted
