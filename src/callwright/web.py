@@ -54,6 +54,14 @@ DRAIN_SECONDS = 30
 """How long running requests may take to end when the server is stopped."""
 
 
+_DOORS = (
+    *(v1_ingest, v1_read, v1_search, v1_reports, v1_rubric, v1_callbacks, v1_erase, v1_token),
+    *(v1_test_data, documentation, health),
+)
+_PAGES = (insights, lists, live, call_details, correcting, recording)
+_CONSOLE = (overview, partners, failed_calls, callbacks, engines, logins, login)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Make the application; its pool is open while its lifespan runs.
 
@@ -97,22 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
                 await pool.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    doors = (
-        v1_ingest,
-        v1_read,
-        v1_search,
-        v1_reports,
-        v1_rubric,
-        v1_callbacks,
-        v1_erase,
-        v1_token,
-        v1_test_data,
-        documentation,
-        health,
-    )
-    pages = (insights, lists, live, call_details, correcting, recording)
-    console = (overview, partners, failed_calls, callbacks, engines, logins, login)
-    for part in (*doors, *pages, *console, assets):
+    for part in (*_DOORS, *_PAGES, *_CONSOLE, assets):
         app.router.routes.extend(part.router.routes)  # one flat list: what matches a path is found without nesting
     use_envelope(app)
     return app

@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from callwright import callbacks, results, summaries
-from callwright.api import openapi
+from callwright.api import openapi_parts
 from callwright.api.call_models import CALL_QUERY
 from callwright.api.callback_models import CALLBACK_QUERY, RESEND
 from callwright.api.models import BATCH_CALL, DISPOSITION
@@ -99,7 +99,7 @@ def test_request_examples_are_accepted() -> None:
         (RESEND, "callbacks/resend"),
     ]
     for adapter, path in bodies:
-        [operation] = DOCUMENT["paths"][f"{openapi.BASE}/{path}"].values()
+        [operation] = DOCUMENT["paths"][f"{openapi_parts.BASE}/{path}"].values()
         adapter.validate_python(operation["requestBody"]["content"]["application/json"]["example"])
 
 
@@ -113,18 +113,18 @@ def test_query_examples_are_accepted() -> None:
         ("search/all", WHOLE_SEARCH_QUERY, searched),
     ]
     for path, adapter, names in lists:
-        parameters = DOCUMENT["paths"][f"{openapi.BASE}/{path}"]["get"]["parameters"]
+        parameters = DOCUMENT["paths"][f"{openapi_parts.BASE}/{path}"]["get"]["parameters"]
         query = {each["name"]: each["example"] for each in parameters if each.get("in") == "query"}
         assert list(query) == names
         adapter.validate_python(query)
-    agents = DOCUMENT["paths"][f"{openapi.BASE}/reports/agents"]["get"]["parameters"]
+    agents = DOCUMENT["paths"][f"{openapi_parts.BASE}/reports/agents"]["get"]["parameters"]
     assert [each["name"] for each in agents if each.get("in") == "query" and each["required"]] == ["since"]
 
 
 @IN_MODULE
 async def test_real_answers_are_what_the_document_says(door: Door) -> None:
     def of(path: str, method: str, status: str) -> dict[str, Any]:
-        schema: dict[str, Any] = DOCUMENT["paths"][openapi.BASE + path][method]["responses"][status]["content"][
+        schema: dict[str, Any] = DOCUMENT["paths"][openapi_parts.BASE + path][method]["responses"][status]["content"][
             "application/json"
         ]["schema"]
         return schema
@@ -157,7 +157,7 @@ async def test_real_hits_are_what_the_document_says(door: Door) -> None:
     for path in ("/search", "/search/all"):
         answer = (await door.get(f"{path[1:]}?q=money")).json()
         assert answer["data"]["hits"]
-        answers = DOCUMENT["paths"][openapi.BASE + path]["get"]["responses"]
+        answers = DOCUMENT["paths"][openapi_parts.BASE + path]["get"]["responses"]
         conform(answer, answers["200"]["content"]["application/json"]["schema"])
         conform((await door.get(f"{path[1:]}?q=-")).json(), answers["422"]["content"]["application/json"]["schema"])
 
@@ -175,7 +175,7 @@ async def test_real_rollups_are_what_the_document_says(door: Door) -> None:
     assert answers["/customers/{customer_id}"]["data"]["rollup"]
     assert answers["/reports/agents"]["data"]["agents"]
     for path, answer in answers.items():
-        contents = DOCUMENT["paths"][openapi.BASE + path]["get"]["responses"]["200"]["content"]
+        contents = DOCUMENT["paths"][openapi_parts.BASE + path]["get"]["responses"]["200"]["content"]
         conform(answer, contents["application/json"]["schema"])
     asked = await door.get("reports/agents?since=x")
     conform(asked.json(), {"$ref": "#/components/schemas/ValidationRefusal"})

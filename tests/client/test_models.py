@@ -11,13 +11,17 @@ from callwright.api import (
     analysis_models,
     call_models,
     callback_models,
+    erasure_models,
     models,
     rollup_models,
     rubric_models,
+    search_models,
 )
 from callwright_client import endpoints
+from callwright_client import erasure_models as our_erasures
 from callwright_client import models as ours
 from callwright_client import rollup_models as our_rollups
+from callwright_client import search_models as our_searches
 
 PAIRS: list[tuple[Any, Any]] = [
     (models.CallRecord, ours.CallRecord),
@@ -32,6 +36,8 @@ PAIRS: list[tuple[Any, Any]] = [
     (rollup_models.CustomerAndRollupData, our_rollups.Customer),
     (rollup_models.AgentsData, our_rollups.AgentsReport),
     (analysis_models.CallSummary, ours.CallSummary),
+    (search_models.HitData, our_searches.Hit),
+    (erasure_models.ErasureData, our_erasures.Erasure),
 ]
 
 NARROWER = {".transcript[].speaker"}
@@ -117,6 +123,7 @@ def test_misfits_are_found() -> None:
 
 def test_pages_hold_what_the_server_lists() -> None:
     assert set(fields(call_models.CallsData)) == {"calls", "next_cursor"}
+    assert set(fields(search_models.SearchData)) == {"hits", "next_cursor"}
     assert set(fields(callback_models.CallbacksData)) == {"callbacks", "next_cursor"}
 
 
@@ -125,6 +132,9 @@ def test_pages_hold_what_the_server_lists() -> None:
     [
         (call_models.CallQuery, endpoints.list_calls),
         (callback_models.CallbackQuery, endpoints.list_callbacks),
+        (search_models.SearchQuery, endpoints.search),
+        (search_models.WholeSearchQuery, endpoints.search_all),
+        (erasure_models.ErasureBody, endpoints.erase_person),
         (rollup_models.AgentsQuery, endpoints.report_on_agents),
         (rubric_models.RubricQuery, endpoints.get_rubric),
         (callback_models.ResendBody, endpoints.resend_callbacks),

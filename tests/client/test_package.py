@@ -69,7 +69,7 @@ def test_every_endpoint_of_a_partner_has_a_method() -> None:
         (method, re.sub(r"\{in_path\(\w+\)\}", "{}", path))
         for method, path in re.findall(r"\"(GET|POST|PUT|DELETE)\", f?\"([^\"]+)\"", source)
     }
-    asked |= {("GET", path) for path in re.findall(r"Pages\(\s*core, \"(\w+)\"", source)}
+    asked |= {("GET", path) for path in re.findall(r"Pages\(\s*core, \"([\w/]+)\"", source)}
     served = {
         (method.upper(), re.sub(r"\{\w+\}", "{}", path.removeprefix("/api/v1/partner/")))
         for path, methods in openapi_document()["paths"].items()

@@ -116,6 +116,21 @@ async def test_the_rubric(desk: Desk) -> None:
         await desk.ask("apply_rubric", {**document, "paramters": []})
 
 
+async def test_words_are_found_and_calls_erased(desk: Desk) -> None:
+    assert await desk.ask("search", "discount", scope="tenant", speaker="customer") == []
+    assert await desk.ask("search_all", '"ten percent"', since=EVER) == []
+    with pytest.raises(ValidationFailed, match="must contain a word"):
+        await desk.ask("search", "-")
+    await desk.ask("push_calls", [a_record("gone"), a_record("kept")])
+    erasure = await desk.ask("erase_call", "gone")
+    assert (erasure["kind"], erasure["calls"]) == ("call", 1)
+    assert (await desk.ask("get_erasure", erasure["erasure_id"]))["erasure_id"] == erasure["erasure_id"]
+    with pytest.raises(NotFound):
+        await desk.ask("get_call", "gone")
+    assert (await desk.ask("erase_customer", "customer123"))["calls"] == 1
+    assert (await desk.ask("erase_person", email="nobody@example.com"))["calls"] == 0
+
+
 async def test_the_token_of_the_dashboards(desk: Desk) -> None:
     token = await desk.ask("dashboard_token")
     assert len(token.split(".")) == 3

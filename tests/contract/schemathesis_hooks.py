@@ -14,7 +14,8 @@ BEYOND_A_SCHEMA = re.compile(
     r"|end must not be before start"
     r"|(?:start_time|end_time|since|until) must be a valid ISO 8601 date string in UTC"  # 30 February
     r"|customer_id should not be empty|\w+ must be left out, as \w+ is there"  # one of three
-    r"|email must be an email|cursor must be the next_cursor of a page|since should not be empty"
+    r"|email must be an email|since should not be empty"
+    r"|cursor must (?:be the next_cursor of a page|not contain the character U\+0000)"
     r"|\S+ (?:must be unique; \S+ is the same|must have a letter or a digit)"  # a rubric's names and phrases
     r"|phrases (?:should not be empty, as|must be left out, as) .+|parameters must have maximums of no more than .+"
 )

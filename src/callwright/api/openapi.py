@@ -11,18 +11,19 @@ from callwright.api import (
     analysis_models,
     call_models,
     callback_models,
+    erasure_models,
     examples,
     models,
-    openapi_erasure,
-    openapi_test_data,
     rollup_examples,
     rollup_models,
     rubric_models,
     search_models,
+    test_data_models,
     token_models,
 )
 from callwright.api.openapi_parts import (
     ANSWER_HEADERS,
+    BASE,
     REQUEST_HEADERS,
     body,
     parameters,
@@ -30,15 +31,15 @@ from callwright.api.openapi_parts import (
     query,
     responses,
 )
-
-BASE = "/api/v1/partner"
+from callwright.api.openapi_search import search_paths
+from callwright.api.openapi_test_data import test_data_paths
 
 _BODIES = (
     models.BatchCallBody,
     models.DispositionBody,
     callback_models.ResendBody,
     RubricDocument,
-    *openapi_erasure.BODIES,
+    erasure_models.ErasureBody,
 )
 _ANSWERS = (
     *(models.Success, models.Refusal, models.ValidationRefusal, analysis_models.CallSummary),
@@ -47,7 +48,7 @@ _ANSWERS = (
     *(call_models.CallsData, search_models.SearchData),
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
-    *(token_models.TokenAnswer, *openapi_erasure.ANSWERS, *openapi_test_data.ANSWERS),
+    *(token_models.TokenAnswer, erasure_models.ErasureData, test_data_models.WipedData),
 )
 
 _DESCRIPTION = """\
@@ -118,7 +119,7 @@ def openapi_document() -> dict[str, Any]:
             {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
             {"name": "Test mode", "description": "What a test key has sent"},
         ],
-        "paths": _linked(openapi_erasure.added(BASE, _paths()) | openapi_test_data.paths(BASE)),
+        "paths": _linked({**_erasure({**_paths(), **search_paths()}), **test_data_paths()}),
         "webhooks": {"CALL_SUMMARY": {"post": _callback()}},
         "components": {
             "schemas": definitions["$defs"],
@@ -184,40 +185,10 @@ def _paths() -> dict[str, Any]:
             *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
             *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
         ),
-        **_search(),
         **_reports(),
         **_rubric(),
         **_callbacks(),
         **_token(),
-    }
-
-
-def _search() -> dict[str, Any]:
-    example = search_models.SEARCH_EXAMPLE
-    found: tuple[str, object, int] = ("SearchData", search_models.FOUND_EXAMPLE, 422)
-    return {
-        f"{BASE}/search": {
-            "get": {
-                "operationId": "search",
-                "summary": "Search for words in transcripts",
-                "description": "Turns in which they are said, the best first among the 200 calls with these words that "
-                "ended last, then among the 200 before them. A page shows what the pages before did not. It may be "
-                "short, or empty, while `next_cursor` leads on to further ones.",
-                "tags": ["Read"],
-                "parameters": [*query(search_models.SEARCH_QUERY, example), *parameters()],
-                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
-            }
-        },
-        f"{BASE}/search/all": {
-            "get": {
-                "operationId": "searchAll",
-                "summary": "Search for words in transcripts of all tenants",
-                "description": "As `search`, in all calls of the partner. It takes no tenant headers.",
-                "tags": ["Read"],
-                "parameters": [*query(search_models.WHOLE_SEARCH_QUERY, example), *parameters()[2:]],
-                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
-            }
-        },
     }
 
 
@@ -303,6 +274,44 @@ def _callbacks() -> dict[str, Any]:
                 "responses": responses("ResentData", examples.RESENT, 404, 413, 415, 422, missing="Callback not found"),
             }
         },
+    }
+
+
+def _erasure(paths: dict[str, Any]) -> dict[str, Any]:
+    """Add what erases to the paths."""
+    for collection, name, value, text in (
+        *(("calls", "call_id", "call456", "Recording, transcript, analysis, callbacks and all that was sent of it. "),),
+        *(("customers", "customer_id", "customer456", "Name, address, dispositions, and its calls like one call. "),),
+    ):
+        resource = name.removesuffix("_id").capitalize()
+        paths[f"{BASE}/{collection}/{{{name}}}"]["delete"] = {
+            "operationId": f"erase{resource}",
+            "summary": f"Erase a {resource.lower()}",
+            "description": f"{text}What remains is an anonymous mark, by which a call that is sent again is a "
+            "`duplicate`. Where `status` is `pending`, the rest follows by itself.",
+            "tags": ["Erasure"],
+            "parameters": [path_parameter(name, value), *parameters()],
+            "responses": responses("ErasureData", examples.ERASURE, 404, missing=f"{resource} not found"),
+        }
+    answers = responses("ErasureData", examples.ERASURE, 404, 413, 415, 422, missing="Customer not found")
+    return {
+        **paths,
+        f"{BASE}/erasures": {
+            "post": {
+                "operationId": "erasePerson",
+                "summary": "Erase a person",
+                "description": "By the customer's id, a phone number or an address of mail. That nobody has the number "
+                "or the address is no error: `calls` is then 0.",
+                "tags": ["Erasure"],
+                "parameters": parameters(),
+                "requestBody": body("ErasureBody", examples.ERASURE_BODY),
+                "responses": answers,
+            }
+        },
+        **_read(
+            *("erasures", "erasure_id", examples.ERASURE["erasure_id"], "Ask what an erasure has come to"),
+            *("ErasureData", examples.ERASURE),
+        ),
     }
 
 

@@ -6,6 +6,8 @@ from pydantic import TypeAdapter
 
 from callwright.api import examples
 
+BASE = "/api/v1/partner"
+
 REQUEST_HEADERS = [
     {
         "name": "x-tenant-id",

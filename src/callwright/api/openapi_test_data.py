@@ -1,17 +1,14 @@
-"""Test data in the OpenAPI document."""
+"""The part of the OpenAPI document on test data."""
 
 from typing import Any
 
-from callwright.api import test_data_models
-from callwright.api.openapi_parts import parameters, responses
-
-ANSWERS = (test_data_models.WipedData,)
+from callwright.api.openapi_parts import BASE, parameters, responses
 
 
-def paths(base: str) -> dict[str, Any]:
+def test_data_paths() -> dict[str, Any]:
     """The one path that is for test keys alone."""
     return {
-        f"{base}/test-data": {
+        f"{BASE}/test-data": {
             "delete": {
                 "operationId": "deleteTestData",
                 "summary": "Delete all test data",

@@ -134,8 +134,7 @@ async def find_turns(
             )
         page += [_hit(row) for row in rows[:wished]]
         if len(rows) > wished:
-            last = rows[wished - 1]
-            shown = Last(last["rank"], last["end_time"], last["tie"], last["turn"])
+            shown = Last(*(rows[wished - 1][name] for name in ("rank", "end_time", "tie", "turn")))
             return page, Place(place.asked_at, place.upper, window.lower, shown)
         if window.lower == BEFORE_ALL:
             return page, None

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+from callwright_client.erasure_models import Erasure
 from callwright_client.exchange import Core, Flow, in_path, utc
 from callwright_client.models import (
     AppliedRubric,
@@ -16,8 +17,10 @@ from callwright_client.models import (
     ResentCallback,
     Rubric,
     SentTime,
+    Speaker,
 )
 from callwright_client.rollup_models import AgentsReport, Customer
+from callwright_client.search_models import Hit
 
 MOST_A_PAGE = 100
 
@@ -91,6 +94,59 @@ def get_batch(core: Core, batch_id: str) -> Flow[Batch]:
 def get_customer(core: Core, customer_id: str) -> Flow[Customer]:
     """A customer, its dispositions from the newest on, and what is known of it over all its calls."""
     return core.data("GET", f"customers/{in_path(customer_id)}")
+
+
+def search(
+    core: Core,
+    q: str,
+    *,
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
+    agent_id: str | None = None,
+    customer_id: str | None = None,
+    speaker: Speaker | None = None,
+    scope: Literal["subtenant", "tenant"] | None = None,
+) -> Pages[Hit]:
+    """Turns in which words are said, in calls that ended since (then or later) and until (before)."""
+    wanted = {"since": since, "until": until, "agent_id": agent_id, "customer_id": customer_id, "speaker": speaker}
+    return Pages(core, "search", "hits", q=q, scope=scope, **wanted)
+
+
+def search_all(
+    core: Core,
+    q: str,
+    *,
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
+    agent_id: str | None = None,
+    customer_id: str | None = None,
+    speaker: Speaker | None = None,
+) -> Pages[Hit]:
+    """The same in calls of all tenants of the partner."""
+    wanted = {"since": since, "until": until, "agent_id": agent_id, "customer_id": customer_id, "speaker": speaker}
+    return Pages(core, "search/all", "hits", q=q, **wanted)
+
+
+def erase_call(core: Core, call_id: str) -> Flow[Erasure]:
+    """Erase a call for good: recording, transcript, analysis and whose it was."""
+    return core.data("DELETE", f"calls/{in_path(call_id)}")
+
+
+def erase_customer(core: Core, customer_id: str) -> Flow[Erasure]:
+    """Erase a customer and all its calls for good."""
+    return core.data("DELETE", f"customers/{in_path(customer_id)}")
+
+
+def erase_person(
+    core: Core, *, customer_id: str | None = None, phone: str | None = None, email: str | None = None
+) -> Flow[Erasure]:
+    """Erase whoever has an id, a phone number or an address, with all calls; exactly one of them is given."""
+    return core.data("POST", "erasures", body=dict(_given(customer_id=customer_id, phone=phone, email=email)))
+
+
+def get_erasure(core: Core, erasure_id: str) -> Flow[Erasure]:
+    """What an erasure has come to."""
+    return core.data("GET", f"erasures/{in_path(erasure_id)}")
 
 
 def report_on_agents(

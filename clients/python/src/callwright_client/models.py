@@ -102,6 +102,7 @@ class Batch(TypedDict):
     received_at: Time
     accepted: int
     duplicates: int
+    erased: int
     calls: list[BatchEntry]
 
 
@@ -143,6 +144,7 @@ class Recording(TypedDict):
     size: int
     declared_duration: float | None
     call_duration: float
+    removed_at: Time | None
 
 
 class Turn(TypedDict):
