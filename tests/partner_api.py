@@ -6,14 +6,14 @@ import random
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
 
-from callwright import partners
+from callwright import partners, twins
 from callwright.db import Pool, everywhere
 from callwright.partners import NewPartner
 from callwright.sealing import Sealer
@@ -24,6 +24,8 @@ BATCH_CALL = "/api/v1/partner/ingest/batch-call"
 DISPOSITION = "/api/v1/partner/ingest/disposition-status"
 ABSENT = object()
 SECRET_KEY = base64.b64encode(bytes(32)).decode()
+
+SEALER = Sealer(bytes(32))
 
 Body = dict[str, Any]
 
@@ -36,6 +38,7 @@ class Door:
     client: httpx.AsyncClient
     pool: Pool
     partner: NewPartner
+    test: bool = False
 
     def headers(self, **changes: str | None) -> httpx.Headers:
         """The four headers; `tenant_id="other"` replaces one and None leaves it out."""
@@ -70,28 +73,41 @@ class Door:
 
     async def for_another(self, *tenants: tuple[str, str], auto_provision: bool = False) -> "Door":
         """The same door for a new partner that acts for these tenants and subtenants."""
-        return Door(self.app, self.client, self.pool, await add_partner(self.pool, *tenants, provisions=auto_provision))
+        added = await add_partner(self.pool, *tenants, provisions=auto_provision, test=self.test)
+        return replace(self, partner=added)
+
+    async def with_test_key(self) -> "Door":
+        """The same door for the same partner's test key."""
+        async with everywhere(self.pool) as connection:
+            partner = await partners.get_partner_by_id(connection, self.partner.partner_id)
+            return replace(self, partner=await twins.add_test_key(connection, partner, sealer=SEALER), test=True)
 
 
-async def add_partner(pool: Pool, *tenants: tuple[str, str], provisions: bool = False) -> NewPartner:
+async def add_partner(
+    pool: Pool, *tenants: tuple[str, str], provisions: bool = False, test: bool = False
+) -> NewPartner:
+    """Add a partner, and give its credentials, or those of its test key."""
     async with everywhere(pool) as connection:
-        added = await partners.add_partner(connection, uuid4().hex, sealer=Sealer(bytes(32)), auto_provision=provisions)
+        added = await partners.add_partner(connection, uuid4().hex, sealer=SEALER, auto_provision=provisions)
         for tenant_id, subtenant_id in tenants:
             await partners.add_tenant(connection, added.partner_id, tenant_id, subtenant_id)
+        if test:
+            partner = await partners.get_partner_by_id(connection, added.partner_id)
+            return await twins.add_test_key(connection, partner, sealer=SEALER)
     return added
 
 
 @asynccontextmanager
-async def open_door(database_url: str, **settings: Any) -> AsyncIterator[Door]:
-    """Run the application with these settings and add a partner with one tenant."""
+async def open_door(database_url: str, *, test: bool = False, **settings: Any) -> AsyncIterator[Door]:
+    """Run the application with these settings and add a partner with one tenant; `test` gives it a test key."""
     with tempfile.TemporaryDirectory() as folder:
         given = {"database_url": database_url, "secret_key": SECRET_KEY, "rate_limit": 10_000, "data_dir": folder}
-        async with _opened(create_app(Settings(**{**given, **settings}))) as door:
+        async with _opened(create_app(Settings(**{**given, **settings})), test=test) as door:
             yield door
 
 
 @asynccontextmanager
-async def _opened(app: FastAPI) -> AsyncIterator[Door]:
+async def _opened(app: FastAPI, *, test: bool) -> AsyncIterator[Door]:
     address = f"198.18.{random.randrange(256)}.{random.randrange(256)}"  # failed logins are counted by it
     transport = httpx.ASGITransport(app, client=(address, 1))
     async with (
@@ -99,7 +115,7 @@ async def _opened(app: FastAPI) -> AsyncIterator[Door]:
         httpx.AsyncClient(transport=transport, base_url="http://callwright.test") as client,
     ):
         pool: Pool = app.state.pool
-        yield Door(app, client, pool, await add_partner(pool, ("acme", "sales")))
+        yield Door(app, client, pool, await add_partner(pool, ("acme", "sales"), test=test), test)
 
 
 def a_record(call_id: str = "call123", /, **changes: Any) -> Body:

@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from authority import authority
-from callwright import callbacks, calls, partners, reports, summaries
+from callwright import callbacks, calls, credentials, partners, reports, summaries
 from callwright.callbacks import Delivery, RetryPolicy, Told
 from callwright.db import Pool, everywhere
 from callwright.outbound import Outbound, Policy
@@ -210,7 +210,7 @@ def test_waits_grow_and_a_receivers_wish_is_honoured_within_bounds() -> None:
 def test_the_timestamp_is_the_try_and_the_id_is_the_callback() -> None:
     delivery = Delivery(1, "msg_1", "c", "https://x.example", b"{}", 2, 4)
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    headers = callbacks.signed_headers(delivery, [partners.make_webhook_secret()], at)
+    headers = callbacks.signed_headers(delivery, [credentials.make_webhook_secret()], at)
     assert headers["webhook-timestamp"] == str(int(at.timestamp()))
     assert headers["webhook-id"] == "msg_1"
     assert headers["webhook-signature"].startswith("v1,")

@@ -98,6 +98,29 @@ def test_a_partners_life(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("on_database")
+def test_a_test_keys_life(run: Run) -> None:
+    run("partner", "add", "Acme", "--json")
+    run("tenant", "add", "Acme", "north", "sales")
+    made = json.loads(run("partner", "test-key", "Acme", "--json"))
+    assert list(made) == ["partner_id", "api_key", "api_secret", "webhook_secret"]
+    assert made["api_key"].startswith("cw_test_")
+    listed = {each["name"]: each for each in json.loads(run("partner", "list", "--json"))}
+    assert listed["Acme (test)"]["test_of"] == listed["Acme"]["partner_id"]
+    assert listed["Acme"]["test_of"] is None
+    assert re.search(r"Acme \(test\) .* test *$", run("partner", "list"), re.MULTILINE)
+    assert json.loads(run("tenant", "list", "Acme (test)", "--json"))[0]["tenant_id"] == "north"
+    assert "are test calls" in run("analyse", "Acme (test)", "--since", "2026-01-01", fails=1)
+    rotated = json.loads(run("partner", "rotate", "Acme (test)", "--json"))
+    assert (rotated["api_key"], rotated["api_secret"][:9]) == (made["api_key"], "cws_test_")
+    assert 'callwright partner rotate "Acme (test)"' in run("partner", "test-key", "Acme", fails=1)
+    assert "The test data of Acme is wiped: 0 rows." in run("partner", "wipe-test", "Acme")
+    run("partner", "revoke", "Acme (test)")
+    shown = run("partner", "test-key", "Acme")
+    assert "shown this once" in shown
+    assert '"Acme (test)"' in shown
+
+
+@pytest.mark.usefixtures("on_database")
 def test_who_may_frame_the_dashboards_and_whose_days_they_show(run: Run) -> None:
     run("partner", "add", "Acme", "--json")
 

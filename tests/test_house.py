@@ -18,8 +18,8 @@ REGISTRY = re.compile(
 )
 MACHINE_PATH = re.compile(r"(?<![\w.~/$}])/(?:home|Users|root|work|mnt|media)/[\w.-]+|\b[A-Z]:\\\\?Users\b")
 SECRETS = {
-    "an API key": re.compile(r"\bcw_live_[0-9a-f]{20}\b"),
-    "an API secret": re.compile(r"\bcws_live_[0-9a-f]{64}"),
+    "an API key": re.compile(r"\bcw_(?:live|test)_[0-9a-f]{20}\b"),
+    "an API secret": re.compile(r"\bcws_(?:live|test)_[0-9a-f]{64}"),
     "a webhook secret": re.compile(r"\bwhsec_[A-Za-z0-9+/]{24,}"),
     "a private key": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s*\n\s*[A-Za-z0-9+/]{20}"),
     "a cloud key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),

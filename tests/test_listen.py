@@ -17,8 +17,8 @@ import pytest
 
 from callwright import listen
 from callwright.callbacks import Delivery, RetryPolicy, attempt, signed_headers
+from callwright.credentials import make_webhook_secret
 from callwright.outbound import Outbound, Policy
-from callwright.partners import make_webhook_secret
 from push.shell import Shell
 
 BODY: dict[str, Any] = {

@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from callwright import partners
+from callwright import limits, partners
 from callwright.db import Pool, Scope, everywhere
 from callwright.errors import Forbidden, SetupError
 from callwright.sealing import Sealer, make_secret_key, read_secret_key
@@ -133,9 +133,9 @@ async def test_racing_requests_bring_a_tenant_in_once(pool: Pool) -> None:
 
 
 async def test_the_window_lets_exactly_the_limit_through_over_many_connections(pool: Pool) -> None:
-    async def ask() -> partners.Allowance:
+    async def ask() -> limits.Allowance:
         async with everywhere(pool) as lent:
-            return await partners.take_request(lent, "partner:1", 20)
+            return await limits.take_request(lent, "partner:1", 20)
 
     answers = await asyncio.gather(*(ask() for _ in range(30)))
     assert sum(a.allowed for a in answers) == 20
@@ -146,28 +146,28 @@ async def test_the_window_lets_exactly_the_limit_through_over_many_connections(p
 async def test_the_window_moves_and_the_wait_is_true(pool: Pool) -> None:
     async with everywhere(pool) as lent:
         for _ in range(3):
-            assert (await partners.take_request(lent, "b", 3)).allowed
-        refused = await partners.take_request(lent, "b", 3)
+            assert (await limits.take_request(lent, "b", 3)).allowed
+        refused = await limits.take_request(lent, "b", 3)
         assert not refused.allowed
         await lent.execute(
             "UPDATE rate_stamps SET taken_at = taken_at - make_interval(secs => $1)", refused.wait_seconds + 0.001
         )
-        assert (await partners.take_request(lent, "b", 3)).allowed
+        assert (await limits.take_request(lent, "b", 3)).allowed
 
 
 async def test_a_lowered_limit_waits_until_enough_has_passed(pool: Pool) -> None:
     async with everywhere(pool) as lent:
         for _ in range(5):
-            await partners.take_request(lent, "b", 5)
+            await limits.take_request(lent, "b", 5)
         await lent.execute("UPDATE rate_stamps SET taken_at = taken_at - make_interval(secs => 50 - 10 * n)")
-        refused = await partners.take_request(lent, "b", 2)  # stamps are 50, 40, 30, 20 and 10 s old
+        refused = await limits.take_request(lent, "b", 2)  # stamps are 50, 40, 30, 20 and 10 s old
     assert not refused.allowed
     assert 38 < refused.wait_seconds <= 40  # when the one of 20 s ago has left, one remains
 
 
 async def test_looking_takes_nothing(pool: Pool) -> None:
     async with everywhere(pool) as lent:
-        await partners.take_request(lent, "b", 2)
-        looked = await partners.take_request(lent, "b", 2, take=False)
-        again = await partners.take_request(lent, "b", 2, take=False)
+        await limits.take_request(lent, "b", 2)
+        looked = await limits.take_request(lent, "b", 2, take=False)
+        again = await limits.take_request(lent, "b", 2, take=False)
     assert looked.remaining == again.remaining == 1

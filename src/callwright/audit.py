@@ -1,11 +1,11 @@
 """Who tried to come in, and what was erased: a row for every login that was refused, and for every erasure."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from callwright.credentials import KEY_FORM
 from callwright.db import Connection
 
 Outcome = Literal["let in", "refused", "shut out"]
@@ -14,7 +14,6 @@ ErasureKind = Literal["call", "customer", "phone", "email", "rule for recordings
 KEPT = timedelta(days=90)
 MOST_LISTED = 200
 
-_KEY = re.compile(r"cw_live_[0-9a-f]{20}")
 _FORGOTTEN_AT_A_TIME = 10_000
 
 
@@ -80,7 +79,7 @@ async def record(connection: Connection, outcome: Outcome, api_key: str, *, addr
         address: An address or network, which the caller has parsed.
         request_id: Of a form that the caller has checked.
     """
-    key = api_key if _KEY.fullmatch(api_key) else None
+    key = api_key if KEY_FORM.fullmatch(api_key) else None
     await connection.execute(
         """
         INSERT INTO login_audit (outcome, partner_id, api_key, address, request_id)

@@ -54,7 +54,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Of which call, and to where: what a callback carries beside the analysis; `metadata_json` is as it was sent."""
+    """Of which call, and to where: what a callback carries beside the analysis; `metadata_json` is as it was sent.
+
+    That it is a test call's is told of those alone: what a live call's callback says stays as it is to the byte.
+    """
 
     partner_id: int
     subtenant_no: int
@@ -63,6 +66,7 @@ class Told:
     customer_id: str
     metadata_json: str | None
     url: str
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +224,7 @@ async def _after_refusal(
         UPDATE callbacks SET next_attempt_at = now() + $3
         WHERE partner_id = $1 AND callback_id = $2 AND state = 'pending'
         """,
-        delivery.partner_id,
-        delivery.callback_id,
-        timedelta(seconds=wait),
+        *(delivery.partner_id, delivery.callback_id, timedelta(seconds=wait)),
     )
     host = queue.host_of(delivery.url)
     await queue.enqueue(connection, "deliver", delivery.partner_id, delivery.callback_id, host=host, delay=wait)
@@ -390,10 +392,7 @@ async def resend(connection: Connection, partner_id: int, callback_ids: list[str
                     AND (n.created_at, n.callback_id) > (c.created_at, c.callback_id))
         RETURNING callback_id, call_id, url
         """,
-        partner_id,
-        callback_ids,
-        TRIES,
-        MOST_ATTEMPTS,
+        *(partner_id, callback_ids, TRIES, MOST_ATTEMPTS),
     )
     for row in rows:
         await queue.enqueue(connection, "deliver", partner_id, row["callback_id"], host=queue.host_of(row["url"]))

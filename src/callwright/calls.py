@@ -48,7 +48,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a step needs to know of a call."""
+    """What a step needs to know of a call; `test` where it is a test twin's."""
 
     partner_id: int
     call_id: str
@@ -64,6 +64,7 @@ class Call:
     metadata_json: str | None
     partner_transcript: list[PartnerTurn] | None
     failure_message: str | None
+    test: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,13 +259,10 @@ async def begin_step(
         UPDATE calls SET attempts = least(attempts + 1, 1000), open_tries = least(open_tries + 1, 1000)
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 AND ($4 OR open_tries < $5)
         RETURNING partner_id, call_id, subtenant_no, state, attempts, recording_url, callback_url, agent_id,
-            customer_id, start_time, end_time, metadata::text, partner_transcript, failure_message
+            customer_id, start_time, end_time, metadata::text, partner_transcript, failure_message,
+            EXISTS (SELECT FROM partners p WHERE p.partner_id = calls.partner_id AND p.test_of IS NOT NULL)
         """,
-        partner_id,
-        call_id,
-        state,
-        alone,
-        SUSPECT,
+        *(partner_id, call_id, state, alone, SUSPECT),
     )
     return None if row is None else Call(*row.values())
 

@@ -1,6 +1,8 @@
 """Rate limits: at most so many requests in any minute, counted across every process and machine."""
 
 import time
+from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -12,13 +14,14 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
 from callwright import db
-from callwright.db import Pool
-from callwright.partners import Allowance, take_request
+from callwright.db import Connection, Pool
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 log = structlog.get_logger(__name__)
+
+WINDOW = timedelta(minutes=1)
 
 FAILED_LOGINS = 60
 """Wrong credentials that an address may send in a minute."""
@@ -28,6 +31,15 @@ REDIS_SECONDS = 0.5
 
 REST_SECONDS = 1.0
 """How long Redis is left alone after it failed, so that not every request waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Whether a request was within the limit, how many are left, and the seconds until one more is free."""
+
+    allowed: bool
+    remaining: int
+    wait_seconds: float
 
 
 class Limiter(Protocol):
@@ -41,6 +53,20 @@ class Limiter(Protocol):
 
     async def aclose(self) -> None:
         """Close what it opened."""
+
+
+async def take_request(connection: Connection, bucket: str, most: int, *, take: bool = True) -> Allowance:
+    """Take one request from a bucket: a moving window of a minute, exact over all processes.
+
+    Args:
+        connection: On which each statement is its own transaction.
+        bucket: Whose requests are counted, as `partner:7`.
+        most: Requests allowed in any minute.
+        take: Whether to count this one, or only to look.
+    """
+    row = await connection.fetchrow("SELECT * FROM take_request($1, $2, $3, $4)", bucket, most, WINDOW, take)
+    assert row is not None
+    return Allowance(*row.values())
 
 
 class DatabaseLimiter:

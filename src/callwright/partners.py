@@ -1,10 +1,6 @@
 """Partners: their credentials, the tenants they act for, their settings and their share of requests."""
 
-import base64
-import binascii
-import hashlib
 import hmac
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,14 +9,11 @@ from zoneinfo import available_timezones
 
 import asyncpg
 
+from callwright.credentials import make_api_key, make_api_secret, make_webhook_secret, secret_hash
 from callwright.db import Connection, Scope
 from callwright.errors import Forbidden, SetupError
 from callwright.sealing import Sealer
 
-KEY_PREFIX = "cw_live_"
-SECRET_PREFIX = "cws_live_"  # noqa: S105
-CHECKSUM_CHARACTERS = 6
-WINDOW = timedelta(minutes=1)
 NAME_CHARACTERS = 100
 
 
@@ -29,7 +22,8 @@ class Partner:
     """A telephony or CRM vendor; `rate_limit` is None where the house's setting holds.
 
     While several have a backlog, each gets work done in proportion to its `share` (1 to 1000). Pages at its
-    `frame_origins` may frame dashboards, whose days are those of its `time_zone`.
+    `frame_origins` may frame dashboards, whose days are those of its `time_zone`. A test twin is one too, `test_of` the
+    partner whose calls it is to rehearse; its own calls are canned.
     """
 
     partner_id: int
@@ -43,6 +37,7 @@ class Partner:
     revoked_at: datetime | None
     frame_origins: tuple[str, ...]
     time_zone: str
+    test_of: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +67,7 @@ class NewPartner:
     webhook_secret: str
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """Whether a request was within the limit, how many are left, and the seconds until one more is free."""
-
-    allowed: bool
-    remaining: int
-    wait_seconds: float
-
-
-def _checksum(random_part: str) -> str:
-    value = binascii.crc32(random_part.encode())
-    return base64.b32encode(value.to_bytes(4)).decode().lower()[:CHECKSUM_CHARACTERS]
-
-
-def make_api_secret() -> str:
-    """Make an API secret: 256 random bits and a checksum, so that a mistyped or leaked one is told offline."""
-    random_part = secrets.token_hex(32)
-    return f"{SECRET_PREFIX}{random_part}{_checksum(random_part)}"
-
-
-def make_webhook_secret() -> str:
-    """Make a signing secret in the form of Standard Webhooks: `whsec_` and base64 of 32 bytes."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def secret_hash(api_secret: str) -> bytes:
-    """Hash a secret for keeping; 256 random bits need no slow hash."""
-    return hashlib.sha256(api_secret.encode("utf-8", "surrogatepass")).digest()
-
-
-_NOBODY = (secret_hash(make_api_secret()), secret_hash(make_api_secret()))
+_NOBODY = (secret_hash(make_api_secret("live")), secret_hash(make_api_secret("live")))
 
 
 def verify(login: Login | None, api_secret: str) -> Partner:
@@ -121,7 +86,7 @@ def verify(login: Login | None, api_secret: str) -> Partner:
 
 _PARTNER_COLUMNS = """
     partner_id, name, api_key, auto_provision, rate_limit, share, agent_channel, created_at, revoked_at, frame_origins,
-    time_zone
+    time_zone, test_of
 """
 
 
@@ -196,20 +161,6 @@ async def find_scope(connection: Connection, partner_id: int, tenant_id: str, su
     return Scope(partner_id, number)
 
 
-async def take_request(connection: Connection, bucket: str, most: int, *, take: bool = True) -> Allowance:
-    """Take one request from a bucket: a moving window of a minute, exact over all processes.
-
-    Args:
-        connection: On which each statement is its own transaction.
-        bucket: Whose requests are counted, as `partner:7`.
-        most: Requests allowed in any minute.
-        take: Whether to count this one, or only to look.
-    """
-    row = await connection.fetchrow("SELECT * FROM take_request($1, $2, $3, $4)", bucket, most, WINDOW, take)
-    assert row is not None
-    return Allowance(*row.values())
-
-
 async def add_partner(connection: Connection, name: str, *, sealer: Sealer, auto_provision: bool = False) -> NewPartner:
     """Add a partner with a key, an API secret and a webhook secret.
 
@@ -224,7 +175,7 @@ async def add_partner(connection: Connection, name: str, *, sealer: Sealer, auto
     """
     if not name.strip() or len(name) > NAME_CHARACTERS or not name.isprintable():
         raise SetupError(f"A partner's name has 1 to {NAME_CHARACTERS} printable characters", "Choose another name")
-    api_key = KEY_PREFIX + secrets.token_hex(10)
+    api_key = make_api_key("live")
     try:
         partner_id = await connection.fetchval(
             "INSERT INTO partners (name, api_key, auto_provision) VALUES ($1, $2, $3) RETURNING partner_id",
@@ -289,7 +240,8 @@ async def rotate_api_secret(connection: Connection, partner_id: int, *, overlap_
         The secret, which is kept nowhere.
     """
     await _expire_secrets(connection, partner_id, "api", overlap_seconds)
-    api_secret = make_api_secret()
+    is_test = await connection.fetchval("SELECT test_of IS NOT NULL FROM partners WHERE partner_id = $1", partner_id)
+    api_secret = make_api_secret("test" if is_test else "live")
     await connection.execute(
         "INSERT INTO partner_secrets (partner_id, kind, hash) VALUES ($1, 'api', $2)",
         partner_id,
@@ -334,9 +286,10 @@ async def any_sealed_secret(connection: Connection) -> bytes | None:
 
 
 async def revoke_partner(connection: Connection, partner_id: int) -> None:
-    """Refuse the partner's key from now on; its data stays."""
+    """Refuse the partner's key from now on, and its test key too; its data stays. A test key goes alone."""
     await connection.execute(
-        "UPDATE partners SET revoked_at = now() WHERE partner_id = $1 AND revoked_at IS NULL", partner_id
+        "UPDATE partners SET revoked_at = now() WHERE (partner_id = $1 OR test_of = $1) AND revoked_at IS NULL",
+        partner_id,
     )
 
 
@@ -351,7 +304,7 @@ async def set_partner(
     frame_origins: Sequence[str] | None = None,
     time_zone: str | None = None,
 ) -> None:
-    """Change a partner's settings; what is None stays as it is.
+    """Change a partner's settings; what is None stays as it is. Its test twin follows, but for its limit and its share.
 
     Raises:
         SetupError: The database knows no such time zone.
@@ -361,10 +314,11 @@ async def set_partner(
         raise SetupError(f"{time_zone!r} is no time zone", "Name one of the tz database, as Asia/Kolkata or UTC")
     await connection.execute(
         """
-        UPDATE partners SET auto_provision = coalesce($2, auto_provision), rate_limit = coalesce($3, rate_limit),
-            agent_channel = coalesce($4, agent_channel), share = coalesce($5, share),
+        UPDATE partners SET auto_provision = coalesce($2, auto_provision), agent_channel = coalesce($4, agent_channel),
+            rate_limit = CASE WHEN partner_id = $1 THEN coalesce($3, rate_limit) ELSE rate_limit END,
+            share = CASE WHEN partner_id = $1 THEN coalesce($5, share) ELSE share END,
             frame_origins = coalesce($6, frame_origins), time_zone = coalesce($7, time_zone)
-        WHERE partner_id = $1
+        WHERE partner_id = $1 OR test_of = $1
         """,
         partner_id,
         auto_provision,
@@ -374,15 +328,36 @@ async def set_partner(
         frame_origins,
         time_zone,
     )
+    if auto_provision is False:  # the twin brings in no more of the tenants that the partner has brought in
+        await share_tenants(connection, partner_id)
 
 
 async def add_tenant(connection: Connection, partner_id: int, tenant_id: str, subtenant_id: str) -> None:
-    """Let a partner act for a tenant and subtenant; nothing happens where it does already."""
+    """Let a partner act for a tenant and subtenant, and its test twin too, where the transaction sees it.
+
+    Nothing happens where it does already.
+    """
     await connection.execute(
-        "INSERT INTO subtenants (partner_id, tenant_id, subtenant_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO subtenants (partner_id, tenant_id, subtenant_id)
+        SELECT partner_id, $2, $3 FROM partners WHERE partner_id = $1 OR test_of = $1 ON CONFLICT DO NOTHING
+        """,
         partner_id,
         tenant_id,
         subtenant_id,
+    )
+
+
+async def share_tenants(connection: Connection, partner_id: int) -> None:
+    """Let a partner's test twin act for whom the partner acts for now."""
+    await connection.execute(
+        """
+        INSERT INTO subtenants (partner_id, tenant_id, subtenant_id)
+        SELECT twin.partner_id, s.tenant_id, s.subtenant_id
+        FROM partners twin JOIN subtenants s ON s.partner_id = twin.test_of WHERE twin.test_of = $1
+        ON CONFLICT DO NOTHING
+        """,
+        partner_id,
     )
 
 

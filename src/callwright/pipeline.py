@@ -17,11 +17,13 @@ from typing import Any, Literal, TypeVar
 import structlog
 
 from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, tries
+from callwright.analysis import Analysis
 from callwright.analysis.engine import Analyser
 from callwright.analysis.redaction import redact_turns
 from callwright.analysis.rubric import Rubric
 from callwright.callbacks import RetryPolicy, Told
 from callwright.calls import Call, State
+from callwright.canned import canned
 from callwright.db import Connection, Pool, Scope
 from callwright.errors import NotFound, SetupError, StepFailed, Unavailable
 from callwright.judging import conversation_of, judge
@@ -154,18 +156,38 @@ async def analyse(tools: Tools, call: Call, judged_by: tuple[Transcript, Rubric]
     transcript, rubric = judged_by
     analysis = await judge(tools.analyser, transcript, rubric, call.start_time, call.end_time)
     told = _told(call)
-
-    def written() -> bytes:
-        """What is told; redacting takes the longer, the more is said."""
-        if told is None:
-            return b""
-        said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
-        return summaries.payload(told, analysis, None, None if said is None else redact_turns(said).values)
-
-    body = await asyncio.to_thread(written)
+    body = await asyncio.to_thread(_written, told, call, transcript, analysis, rubric)
 
     async def save(connection: Connection) -> None:
         await results.save_analysis(connection, call.partner_id, call.call_id, analysis)
+        if told:
+            await callbacks.prepare(connection, told, body)
+
+    return save
+
+
+def _written(told: Told | None, call: Call, transcript: Transcript, analysis: Analysis, rubric: Rubric) -> bytes:
+    """What is told of a completed call; redacting takes the longer, the more is said."""
+    if told is None:
+        return b""
+    said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
+    return summaries.payload(told, analysis, None, None if said is None else redact_turns(said).values)
+
+
+async def _made_up_by(connection: Connection, call: Call) -> Rubric:
+    """To make up what comes of a test call, its rubric is enough."""
+    return await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
+
+
+async def make_up(_: Tools, call: Call, rubric: Rubric) -> Save:
+    """Of a test call: make up what its id asks for, all at once. Nothing is fetched, and no engine is asked."""
+    made = canned(call.call_id, rubric, call.start_time, attempt=call.attempts)
+    told = _told(call)
+    body = _written(told, call, made.transcript, made.analysis, rubric)
+
+    async def save(connection: Connection) -> None:
+        await results.save_transcript(connection, call.partner_id, call.call_id, made.transcript)
+        await results.save_analysis(connection, call.partner_id, call.call_id, made.analysis)
         if told:
             await callbacks.prepare(connection, told, body)
 
@@ -177,6 +199,12 @@ STEPS: dict[queue.Step, Step] = {
     "transcribe": Step("fetched", _heard_by, transcribe, "transcribed", "analyse"),
     "analyse": Step("transcribed", _judged_by, analyse, "completed", None),
 }
+OF_A_TEST_CALL = Step("received", _made_up_by, make_up, "completed", None)
+"""Its only one, done in the place of the first: it takes no place of a live call's behind that."""
+
+
+def _step_of(name: queue.Step, call: Call) -> Step:
+    return OF_A_TEST_CALL if call.test else STEPS[name]
 
 
 async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) -> bool | None:
@@ -188,8 +216,11 @@ async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) ->
     Raises:
         Unavailable: The database is away; the job must be given back.
     """
-    step = STEPS[name]
-    async with tries.begun(tools.pool, tools.alone, name, step.finds, step.read, partner_id, call_id) as begun:
+
+    def read(connection: Connection, call: Call) -> Awaitable[Any]:
+        return _step_of(name, call).read(connection, call)
+
+    async with tries.begun(tools.pool, tools.alone, name, STEPS[name].finds, read, partner_id, call_id) as begun:
         if begun is not None:
             return await _take_on(tools, name, begun)
         if name == "fetch":
@@ -206,8 +237,8 @@ async def _clear_away(tools: Tools, partner_id: int, call_id: str) -> None:
 
 
 async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> bool | None:
-    step, call = STEPS[name], begun.call
-    partner_id, call_id = call.partner_id, call.call_id
+    call = begun.call
+    step, partner_id, call_id = _step_of(name, call), call.partner_id, call.call_id
     try:
         if call.attempts > calls.TRIES:
             raise StepFailed("attempts_exhausted", "Processing this call broke off too often, so it was set aside.")
@@ -217,7 +248,7 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         raise
     except StepFailed as failure:
         await _not_done(tools, name, call, failure)
-        if not failure.code.startswith("recording_"):  # it says nothing on the host
+        if call.test or not failure.code.startswith("recording_"):  # it says nothing on the host
             return None
         # Its context is the exchange that failed, which knows whether it was the name that nobody answered for.
         return failure.code == "recording_timeout" or getattr(failure.__context__, "hung", False)
@@ -245,10 +276,10 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         return True
 
     # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
-    if not await saved(tools.pool, partner_id, move, durable=name != "fetch"):  # what came too late belongs to no call
-        await listening.remove(tools.store, key_of(call.partner_id, call.call_id))
+    if not await saved(tools.pool, partner_id, move, durable=step.leaves != "fetched") and not call.test:
+        await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
-    return False
+    return None if call.test else False
 
 
 async def _ended_without_a_recording(connection: Connection, call: Call) -> bool:
@@ -304,7 +335,7 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
     reached("failure-committed")
     if not ended:
         return
-    if name == "fetch":  # a try that died may have stored what cannot be fetched any more
+    if name == "fetch" and not call.test:  # a try that died may have stored what cannot be fetched any more
         await listening.remove(tools.store, key_of(call.partner_id, call.call_id))
     log.warning("call failed", step=name, call_id=call.call_id, partner_id=call.partner_id, reason=str(failure))
 
@@ -365,4 +396,5 @@ def _told(call: Call) -> Told | None:
     return Told(
         *(call.partner_id, call.subtenant_no, call.call_id, call.agent_id, call.customer_id, call.metadata_json),
         url=call.callback_url,
+        test=call.test,
     )

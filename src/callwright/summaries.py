@@ -29,5 +29,6 @@ def payload(told: Told, analysis: Analysis | None, failure: str | None, hidden: 
             "error": failure,
             **callback_fields(analysis, hidden),
             "meta": orjson.Fragment(told.metadata_json or "{}"),  # verbatim, whatever numbers it has
+            **({"test": True} if told.test else {}),
         }
     )

@@ -22,6 +22,7 @@ from callwright.api import (
     v1_reports,
     v1_rubric,
     v1_search,
+    v1_test_data,
     v1_token,
 )
 from callwright.api.auth import Gate
@@ -55,7 +56,7 @@ DRAIN_SECONDS = 30
 
 _DOORS = (
     *(v1_ingest, v1_read, v1_search, v1_reports, v1_rubric, v1_callbacks, v1_erase, v1_token),
-    *(documentation, health),
+    *(v1_test_data, documentation, health),
 )
 _PAGES = (insights, lists, live, call_details, correcting, recording)
 _CONSOLE = (overview, partners, failed_calls, callbacks, engines, logins, login)

@@ -1,6 +1,7 @@
 """The dashboard in a real browser: drawings, tables that sort and search in place, figures that move by themselves."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,23 @@ async def test_each_page_is_open_to_everybody(
             assert await frame.evaluate(STICKS_OUT) == []
             assert await frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert places.complaints == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_the_banner_of_test_data_is_open_to_everybody(
+    places: Sites, door: Door, axe: str, pictures: Path | None, width: int
+) -> None:
+    made = await screen_of(replace(door, test=True), origins=(places.crm,))
+    await made.call("call", analysis())
+    async with places.context(width=width) as context:
+        page = await context.new_page()
+        await page.goto(places.crm + places.frame(places.address("/view-insights/contacts", made)))
+        frame = await framed(page)
+        await expect(frame.get_by_text("Test data.")).to_be_visible()
+        assert await faults(frame, axe) == []
+        assert await frame.evaluate(STICKS_OUT) == []
+        if pictures is not None:
+            await photograph(page, frame, pictures / f"test-data-{width}.png", width)
 
 
 async def test_the_drawings_are_drawn_and_lead_to_their_calls(places: Sites, screen: Screen) -> None:

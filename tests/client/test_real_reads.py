@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from callwright import callbacks, calls
+from callwright import callbacks, calls, partners, twins
 from callwright.api.examples import RUBRIC
 from callwright.callbacks import Told
 from callwright.calls import CallbackState
 from callwright.db import Scope, everywhere, transaction
 from callwright.partners import NewPartner
-from callwright_client import NotFound, ValidationFailed
+from callwright_client import Forbidden, NotFound, ValidationFailed
 from client.conftest import Desk, House
 from judged import analysis, end
-from partner_api import a_record
+from partner_api import SEALER, a_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -134,6 +134,21 @@ async def test_words_are_found_and_calls_erased(desk: Desk) -> None:
 async def test_the_token_of_the_dashboards(desk: Desk) -> None:
     token = await desk.ask("dashboard_token")
     assert len(token.split(".")) == 3
+
+
+async def test_test_data_is_deleted_by_its_own_key(house: House, partner: NewPartner, desk: Desk) -> None:
+    with pytest.raises(Forbidden, match="Only a test key deletes test data"):
+        await desk.ask("delete_test_data")
+    async with everywhere(house.pool) as lent:
+        live = await partners.get_partner_by_id(lent, partner.partner_id)
+        key = await twins.add_test_key(lent, live, sealer=SEALER)
+    test = Desk(type(desk.client)(house.url, key.api_key, key.api_secret, "acme", "sales"))
+    await test.ask("push_calls", [a_record("x")])
+    assert await test.ask("delete_test_data") > 1
+    assert await test.ask("delete_test_data") == 0
+    with pytest.raises(NotFound):
+        await test.ask("get_call", "x")
+    await test.close()
 
 
 async def test_another_subtenant_is_another_client(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callwright.callbacks import Delivery, Told, signed_headers
-from callwright.partners import make_webhook_secret
+from callwright.credentials import make_webhook_secret
 from callwright.summaries import payload
 from callwright_client import InvalidWebhook, Webhook
 

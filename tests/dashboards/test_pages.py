@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
@@ -61,6 +62,16 @@ async def test_the_dashboard_of_one_agent_and_of_an_unknown_one(door: Door) -> N
     assert "Total calls 1" in words(await screen.open("/view-insights", agent_id="agent-2"))
     answer = await screen.open("/view-insights", agent_id="nobody")
     assert (answer.status_code, "This agent is not known here" in words(answer)) == (404, True)
+
+
+async def test_test_data_says_that_it_is(door: Door) -> None:
+    live, test = await screen_of(door), await screen_of(replace(door, test=True))
+    for screen in (live, test):
+        await screen.call("call", analysis())
+        for path in ("/view-insights", "/view-insights/contacts", "/call-details/call"):
+            answer = await screen.open(path)
+            assert answer.status_code == 200
+            assert ("Test data." in words(answer)) is (screen is test), path
 
 
 async def test_an_agent_beyond_those_to_choose_from_stays_chosen(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callwright import callbacks, calls, checkpoints, lanes, web
+from callwright import callbacks, calls, canned, checkpoints, lanes, web
 from callwright.analysis import Metrics, metrics
 from callwright.api import auth, body, faults, models, rules, wire
 from callwright.callbacks import RetryPolicy
@@ -171,6 +171,16 @@ def test_the_page_on_metrics_names_each_and_the_lengths_they_rest_on() -> None:
     lengths = (metrics.BACKCHANNEL_SECONDS, metrics.INTERRUPTION_OVERLAP_SECONDS, metrics.SILENCE_SECONDS)
     said = ", ".join(f"{length:g}" for length in lengths) + f" and {metrics.LEAST_RATED_SECONDS:g} seconds"
     assert f"The lengths of {said} are our own choice" in text
+
+
+def test_the_page_on_test_mode_has_every_magic_id_and_how_slow_a_slow_one_is() -> None:
+    text = page("docs/how-to/test-your-integration.md")
+    stated = {code_spans(row[0])[0]: row[1] for row in rows(text)}
+    assert list(stated) == list(canned.MAGIC)
+    assert all(f"`{code}`" in stated[name] for name, code in canned.FAILURES.items())
+    assert all(f"`{intent}`" in stated[name] for name, intent in canned.INTENTS.items())
+    assert f"{canned.SLOW_SECONDS:g} seconds" in stated[canned.SLOW]
+    assert f"`{next(name for name, intent in canned.INTENTS.items() if intent == canned.DEFAULT)}` is" in text
 
 
 def test_the_page_on_long_calls_says_from_when_and_how_much() -> None:

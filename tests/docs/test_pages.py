@@ -15,7 +15,7 @@ from callwright.api.callback_models import RESEND
 from callwright.api.erasure_models import ERASURE
 from callwright.api.models import BATCH_CALL, DISPOSITION
 from callwright.callbacks import Delivery, signed_headers
-from callwright.partners import make_webhook_secret
+from callwright.credentials import make_webhook_secret
 from callwright.settings import PartnerSettings, Settings
 from docs.commands import faults_of, make_targets
 from docs.pages import ROOT, Block, anchors, blocks, code_spans, links, page, pages, shell_commands

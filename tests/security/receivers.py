@@ -10,9 +10,9 @@ from pathlib import Path
 
 from authority import authority
 from callwright.callbacks import Delivery, Outcome, RetryPolicy, attempt
+from callwright.credentials import make_webhook_secret
 from callwright.errors import StepFailed
 from callwright.outbound import Outbound, Policy
-from callwright.partners import make_webhook_secret
 from callwright.recordings.fetch import FetchLimits, fetch
 from callwright.recordings.store import Store
 from local_server import LocalServer, serve

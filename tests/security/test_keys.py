@@ -13,7 +13,7 @@ import httpx
 import pytest
 import structlog
 
-from callwright import partners
+from callwright import credentials, partners
 from callwright.api import auth
 from callwright.db import Pool, everywhere
 from callwright.limits import FAILED_LOGINS
@@ -201,7 +201,7 @@ async def test_a_secret_is_in_no_log_no_answer_and_no_row(
     logged = "".join(capfd.readouterr())
     assert [answer.status_code for answer in answers] == [200, 403, 403, 403, 401, 404, 400, 500]
     assert "request crashed" in logged
-    for hidden in (secret, door.partner.webhook_secret, secret.removeprefix(partners.SECRET_PREFIX)):
+    for hidden in (secret, door.partner.webhook_secret, secret.removeprefix(credentials.SECRET_PREFIXES["live"])):
         assert hidden not in logged
         assert hidden not in kept
         assert all(hidden not in answer.text + str(answer.headers) for answer in answers)

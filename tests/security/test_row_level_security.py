@@ -186,6 +186,7 @@ def test_connections_without_a_scope_are_taken_where_no_partners_rows_are() -> N
         "cli/callbacks.py": ["everywhere"],
         "cli/calls.py": ["everywhere"],
         "cli/erase.py": ["everywhere"],
+        "cli/partners.py": ["everywhere"],
         "cli/session.py": ["everywhere"],
         "dashboards/console/callbacks.py": ["everywhere"],  # the operator's, who sees every partner
         "dashboards/console/door.py": ["everywhere"],

@@ -41,11 +41,15 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
 BRINGS_IN = {"/api/v1/partner/ingest/batch-call"}
 """Routes whose body names what is the caller's own: they have tests of their own below."""
 
-OF_THE_CALLER = {"/api/v1/partner/rubric", "/api/v1/partner/dashboard/auth/token"}
+OF_THE_CALLER = {
+    *("/api/v1/partner/rubric", "/api/v1/partner/dashboard/auth/token"),
+    "/api/v1/partner/test-data",  # `journey/test_wiping.py` shows that it deletes nothing of another's
+}
 """Routes that take no identifier at all: what they tell and change is the caller's own, as tests below show."""
 
-OF_THE_PARTNER = {"/api/v1/partner/search/all"}
+OF_THE_PARTNER = {"/api/v1/partner/search/all", "/api/v1/partner/test-data"}
 """Routes that are for no subtenant: they read no tenant headers, and strangers are other partners alone."""
+
 ERASES = {
     ("DELETE", f"/api/v1/partner/{part}") for part in ("calls/{call_id:path}", "customers/{customer_id:path}")
 } | {("POST", "/api/v1/partner/erasures")}

@@ -1,6 +1,6 @@
 """What a call's analysis looks like, in answers and in the callback."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -115,3 +115,4 @@ class CallSummary(AnalysisFields):
     status: Literal["completed", "failed"]
     error: Annotated[str | None, Field(description="The reason, where the call failed")]
     meta: Annotated[dict[str, str | int | float], Field(description="The call's `metadata`, verbatim")]
+    test: NotRequired[Annotated[Literal[True], Field(description="Only of a test call, as a test key sends it")]]

@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from callwright import audit, db, partners
 from callwright.db import Pool, Scope
 from callwright.errors import BadRequest, Forbidden, RateLimited, Unauthorized
-from callwright.limits import FAILED_LOGINS, Limiter, counted_for
+from callwright.limits import FAILED_LOGINS, Allowance, Limiter, counted_for
 from callwright.partners import Partner
 
 FRESH_SECONDS = 0.5
@@ -151,7 +151,7 @@ class Gate:
         await self._note(request, "let in", api_key, once_for=partner.partner_id)
         return partner
 
-    async def _refuse_shut(self, request: Request, api_key: str, allowance: partners.Allowance) -> None:
+    async def _refuse_shut(self, request: Request, api_key: str, allowance: Allowance) -> None:
         """Refuse an address that has failed too often; a flood of them is one row a minute."""
         if not allowance.allowed:
             await self._note(request, "shut out", api_key, once_for="shut out")
@@ -194,7 +194,7 @@ class Gate:
         return scope
 
 
-def _refuse_over(allowance: partners.Allowance) -> None:
+def _refuse_over(allowance: Allowance) -> None:
     if not allowance.allowed:
         raise RateLimited(max(ceil(allowance.wait_seconds), 1))
 

@@ -20,7 +20,7 @@ from callwright.errors import ApiError, NotFound, Unavailable, ValidationFailed
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from callwright.partners import Allowance
+    from callwright.limits import Allowance
 
 log = structlog.get_logger(__name__)
 

@@ -18,6 +18,7 @@ from callwright.api import (
     rollup_models,
     rubric_models,
     search_models,
+    test_data_models,
     token_models,
 )
 from callwright.api.openapi_parts import (
@@ -31,6 +32,7 @@ from callwright.api.openapi_parts import (
     responses,
 )
 from callwright.api.openapi_search import search_paths
+from callwright.api.openapi_test_data import test_data_paths
 
 _BODIES = (
     models.BatchCallBody,
@@ -46,14 +48,15 @@ _ANSWERS = (
     *(call_models.CallsData, search_models.SearchData),
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
-    *(token_models.TokenAnswer, erasure_models.ErasureData),
+    *(token_models.TokenAnswer, erasure_models.ErasureData, test_data_models.WipedData),
 )
 
 _DESCRIPTION = """\
 Recordings of sales calls in, transcripts and analyses out. Every answer is JSON in one envelope: `success`, then
 `data` or `message`. The checks run in this order, and the first that fails is the answer: credentials (401, 403),
 tenant headers (400), rate limit (429), tenant rights (403), media type (415), body size (413), syntax (400), contents
-(422)."""
+(422). A test key (`cw_test_…`) has the same endpoints, limits and answers; its calls are canned, and its data is
+apart."""
 
 # Operation: what its answer leads to, and where in it (or in its request) the parameters are.
 _LINKS: dict[str, dict[str, dict[str, str]]] = {
@@ -114,8 +117,9 @@ def openapi_document() -> dict[str, Any]:
             {"name": "Callbacks", "description": "What did not arrive, and sending it again"},
             {"name": "Erasure", "description": "Calls and people that are to be gone for good"},
             {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
+            {"name": "Test mode", "description": "What a test key has sent"},
         ],
-        "paths": _linked(_erasure({**_paths(), **search_paths()})),
+        "paths": _linked({**_erasure({**_paths(), **search_paths()}), **test_data_paths()}),
         "webhooks": {"CALL_SUMMARY": {"post": _callback()}},
         "components": {
             "schemas": definitions["$defs"],

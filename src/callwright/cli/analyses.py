@@ -58,8 +58,12 @@ def analyse(
 
     async def work(pool: Pool) -> None:
         async with db.everywhere(pool) as connection:
-            number = (await partners.get_partner(connection, partner)).partner_id
-            spans = await _spans(connection, number, subtenant, of_file, (since, until))
+            found = await partners.get_partner(connection, partner)
+            if found.test_of is not None:
+                raise SetupError(
+                    f"The calls of {partner!r} are test calls", "They are canned: there is nothing to judge"
+                )
+            spans = await _spans(connection, found.partner_id, subtenant, of_file, (since, until))
             counts = [
                 await judgeable.count_not_judged_by(connection, reanalysis.wanted(span, analyser)) for span in spans
             ]

@@ -5,10 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from callwright import framing, partners, retention
-from callwright.cli.session import command_settings, out, print_json, print_table, sealer_of, with_transaction
-from callwright.db import Connection
-from callwright.partners import Partner
+from callwright import db, framing, partners, retention, twins, wiping
+from callwright.cli.session import (
+    command_settings,
+    out,
+    print_json,
+    print_table,
+    sealer_of,
+    with_pool,
+    with_transaction,
+)
+from callwright.db import Connection, Pool
+from callwright.partners import NewPartner, Partner
 from callwright.retention import LONGEST_DAYS, Rule
 
 partner_app = typer.Typer(help="Add partners, rotate their secrets, revoke them.", no_args_is_help=True)
@@ -32,15 +40,39 @@ def add(
     new = with_transaction(
         settings, lambda c: partners.add_partner(c, name, sealer=sealer, auto_provision=auto_provision)
     )
-    if as_json:
-        print_json(asdict(new))
-        return
-    _show_once(
-        f"Partner {name} is added.",
-        {"x-api-key": new.api_key, "x-api-secret": new.api_secret, "webhook secret": new.webhook_secret},
-    )
-    if not auto_provision:
+    _show_new(new, f"Partner {name} is added.", as_json=as_json)
+    if not (as_json or auto_provision):
         out.print(f"Next: callwright tenant add {name} TENANT SUBTENANT", markup=False)
+
+
+@partner_app.command("test-key")
+def give_test_key(name: Name, as_json: AsJson = False) -> None:
+    """Give a partner a test key, whose calls are canned; the key and its secrets are shown this once."""
+    settings = command_settings()
+    sealer = sealer_of(settings)
+
+    async def give(connection: Connection) -> NewPartner:
+        return await twins.add_test_key(connection, await partners.get_partner(connection, name), sealer=sealer)
+
+    new = with_transaction(settings, give)
+    _show_new(new, f'Partner {name} has a test key; in other commands it is "{name} (test)".', as_json=as_json)
+
+
+@partner_app.command("wipe-test")
+def wipe_test(name: Name) -> None:
+    """Delete all that was sent with a partner's test key and all that came of it; live data stays."""
+
+    async def work(pool: Pool) -> int:
+        async with db.everywhere(pool) as connection:
+            twin = await twins.find_twin(connection, name)
+        deleted, more = 0, True
+        while more:
+            wiped = await wiping.wipe(pool, twin)
+            deleted, more = deleted + wiped.deleted, wiped.more
+        return deleted
+
+    deleted = with_pool(command_settings(), work)
+    out.print(f"The test data of {name} is wiped: {deleted} rows.", markup=False)
 
 
 @partner_app.command("list")
@@ -65,7 +97,11 @@ def list_(as_json: AsJson = False) -> None:
                 str(partner.agent_channel),
                 ", ".join(partner.frame_origins) or "nobody",
                 partner.time_zone,
-                f"revoked {partner.revoked_at:%Y-%m-%d %H:%M} UTC" if partner.revoked_at else "live",
+                f"revoked {partner.revoked_at:%Y-%m-%d %H:%M} UTC"
+                if partner.revoked_at
+                else "live"
+                if partner.test_of is None
+                else "test",
             )
             for partner in found
         ],
@@ -102,7 +138,7 @@ def rotate(
 
 @partner_app.command("revoke")
 def revoke(name: Name) -> None:
-    """Refuse the partner's key from now on, on every machine; its data stays."""
+    """Refuse the partner's key and its test key from now on, on every machine; its data stays."""
 
     async def change(connection: Connection) -> None:
         partner = await partners.get_partner(connection, name)
@@ -241,6 +277,14 @@ def retain(
         f"{what} for {days} days" for what, days in (("recordings", recordings), ("everything", everything)) if days
     ]
     out.print(f"{tenant}, {subtenant}: kept are {' and '.join(told) or 'all data, always'}.", markup=False)
+
+
+def _show_new(new: NewPartner, heading: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(new))
+        return
+    shown = {"x-api-key": new.api_key, "x-api-secret": new.api_secret, "webhook secret": new.webhook_secret}
+    _show_once(heading, shown)
 
 
 def _show_once(heading: str, secrets: dict[str, str]) -> None:

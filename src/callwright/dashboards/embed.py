@@ -54,6 +54,7 @@ class Viewer:
         theme: What the address asks for; None for what the browser prefers.
         agent_id: The one agent that the address names, as the partner calls it; None for all.
         expires_at: Until when the token opens anything.
+        test: Whether it is test data that is shown.
     """
 
     scope: "Scope"
@@ -66,6 +67,7 @@ class Viewer:
     theme: Theme | None
     agent_id: str | None
     expires_at: datetime
+    test: bool
 
 
 class PageError(Exception):
@@ -139,6 +141,7 @@ async def viewer(request: Request) -> Viewer:
         theme=next((each for each in THEMES if each == theme), None),
         agent_id=agent_id or None,
         expires_at=claim.expires_at,
+        test=audience.test,
     )
 
 

@@ -16,6 +16,9 @@ MOST_SAMPLED = 20_000
 
 RECENT = timedelta(days=1)
 
+_LIVE = "partner_id NOT IN (SELECT partner_id FROM partners WHERE test_of IS NOT NULL)"
+"""Of a live partner: what test calls are made to come to says nothing of how the installation stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepQueue:
@@ -60,11 +63,11 @@ async def read_queue(connection: Connection) -> list[StepQueue]:
 async def read_failures(connection: Connection) -> dict[str, int]:
     """How many calls failed in the last day, by failure code, the most frequent first."""
     rows = await connection.fetch(
-        """
+        f"""
         SELECT failure_code, count(*) AS calls FROM (
-            SELECT failure_code FROM calls WHERE failed_at > now() - $1::interval LIMIT $2) AS counted
+            SELECT failure_code FROM calls WHERE failed_at > now() - $1::interval AND {_LIVE} LIMIT $2) AS counted
         GROUP BY failure_code ORDER BY calls DESC, failure_code
-        """,
+        """,  # noqa: S608
         RECENT,
         MOST_COUNTED,
     )
@@ -74,7 +77,10 @@ async def read_failures(connection: Connection) -> dict[str, int]:
 async def count_undelivered(connection: Connection) -> int:
     """How many callbacks could not be delivered, up to `MOST_COUNTED`."""
     counted: int = await connection.fetchval(
-        "SELECT count(*) FROM (SELECT FROM callbacks WHERE state = 'undelivered' LIMIT $1) AS counted", MOST_COUNTED
+        f"""
+        SELECT count(*) FROM (SELECT FROM callbacks WHERE state = 'undelivered' AND {_LIVE} LIMIT $1) AS counted
+        """,  # noqa: S608
+        MOST_COUNTED,
     )
     return counted
 
@@ -153,7 +159,7 @@ async def _made(connection: Connection, results: str) -> list[Made]:
     rows = await connection.fetch(
         f"""
         SELECT engine, version, rubric, count(*) AS made
-        FROM ({results} WHERE made_at > now() - $1::interval LIMIT $2) AS counted
+        FROM ({results} WHERE made_at > now() - $1::interval AND {_LIVE} LIMIT $2) AS counted
         GROUP BY engine, version, rubric ORDER BY made DESC, engine, version, rubric
         """,  # noqa: S608
         RECENT,

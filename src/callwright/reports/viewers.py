@@ -7,19 +7,20 @@ from callwright.db import Connection, Scope
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """A partner that is not revoked and one of its subtenants."""
+    """A partner that is not revoked and one of its subtenants; `test` where its calls are test calls."""
 
     scope: Scope
     partner: str
     frame_origins: tuple[str, ...]
     time_zone: str
+    test: bool
 
 
 async def find_audience(connection: Connection, partner_id: int, tenant_id: str, subtenant_id: str) -> Audience | None:
     """Find what a token names; None where the partner is revoked, or there is no such subtenant."""
     row = await connection.fetchrow(
         """
-        SELECT s.subtenant_no, p.name, p.frame_origins, p.time_zone
+        SELECT s.subtenant_no, p.name, p.frame_origins, p.time_zone, p.test_of IS NOT NULL AS test
         FROM partners p JOIN subtenants s USING (partner_id)
         WHERE p.partner_id = $1 AND p.revoked_at IS NULL AND s.tenant_id = $2 AND s.subtenant_id = $3
         """,
@@ -29,7 +30,8 @@ async def find_audience(connection: Connection, partner_id: int, tenant_id: str,
     )
     if row is None:
         return None
-    return Audience(Scope(partner_id, row["subtenant_no"]), row["name"], tuple(row["frame_origins"]), row["time_zone"])
+    scope, origins = Scope(partner_id, row["subtenant_no"]), tuple(row["frame_origins"])
+    return Audience(scope, row["name"], origins, row["time_zone"], row["test"])
 
 
 async def is_registered(connection: Connection, origin: str) -> bool:

@@ -39,6 +39,7 @@ class Methods:
     list_callbacks = Listing(endpoints.list_callbacks)
     resend_callbacks = Method(endpoints.resend_callbacks)
     dashboard_token = Method(endpoints.dashboard_token)
+    delete_test_data = Method(endpoints.delete_test_data)
 
 
 class Client(Methods, Driver):

@@ -216,3 +216,13 @@ def dashboard_token(core: Core) -> Flow[str]:
     data = yield from core.data("GET", "dashboard/auth/token")
     token: str = data["token"]
     return token
+
+
+def delete_test_data(core: Core) -> Flow[int]:
+    """Delete all that was sent with a test key, of every tenant; gives how many rows went. A live key is refused."""
+    deleted, more = 0, True
+    while more:
+        data = yield from core.data("DELETE", "test-data")
+        deleted += int(data["deleted"])
+        more = data["more"]
+    return deleted

@@ -314,7 +314,10 @@ class Call(ListedCall):
 
 
 class CallSummary(AnalysisFields):
-    """What is posted to a call's `callback_url` when its processing ends; `meta` is its `metadata`, verbatim."""
+    """What is posted to a call's `callback_url` when its processing ends; `meta` is its `metadata`, verbatim.
+
+    `test` is there where it is a test call's.
+    """
 
     call_id: str
     type: Literal["CALL_SUMMARY"]
@@ -323,6 +326,7 @@ class CallSummary(AnalysisFields):
     status: Literal["completed", "failed"]
     error: str | None
     meta: dict[str, str | int | float]
+    test: NotRequired[Literal[True]]
 
 
 # Callbacks

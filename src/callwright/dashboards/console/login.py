@@ -1,7 +1,7 @@
 """Logging in at the console by a link that is valid once, and out again."""
 
 from math import ceil
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request
@@ -21,10 +21,7 @@ from callwright.dashboards.console.door import (
 )
 from callwright.dashboards.embed import PageError
 from callwright.dashboards.rendering import render
-from callwright.limits import FAILED_LOGINS, Limiter, counted_for
-
-if TYPE_CHECKING:
-    from callwright.partners import Allowance
+from callwright.limits import FAILED_LOGINS, Allowance, Limiter, counted_for
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -73,7 +70,7 @@ async def log_out(request: Request, who: Operating, _form: Sent) -> Response:
     return answer
 
 
-def _refuse_shut(allowance: "Allowance") -> None:
+def _refuse_shut(allowance: Allowance) -> None:
     """Refuse an address that has failed too often."""
     if not allowance.allowed:
         wait = str(max(ceil(allowance.wait_seconds), 1))

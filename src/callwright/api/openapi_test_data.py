@@ -1,0 +1,23 @@
+"""The part of the OpenAPI document on test data."""
+
+from typing import Any
+
+from callwright.api.openapi_parts import BASE, parameters, responses
+
+
+def test_data_paths() -> dict[str, Any]:
+    """The one path that is for test keys alone."""
+    return {
+        f"{BASE}/test-data": {
+            "delete": {
+                "operationId": "deleteTestData",
+                "summary": "Delete all test data",
+                "description": "Of every tenant and subtenant; only with a test key (403 with a live one). One request "
+                "deletes some thousands of calls: where `more` is true, the same request goes on. It takes no tenant "
+                "headers.",
+                "tags": ["Test mode"],
+                "parameters": parameters()[2:],
+                "responses": responses("WipedData", {"deleted": 128, "more": False}),
+            }
+        },
+    }
