@@ -14,6 +14,7 @@ from callwright.cli import (
     customers,
     erase,
     listen,
+    mcp,
     models,
     partners,
     processes,
@@ -48,6 +49,7 @@ app.command("audit")(audit.show)
 app.command("console")(console.console)
 app.command("push")(push.push)
 app.command("listen")(listen.listen)
+app.command("mcp")(mcp.mcp)
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def client_of(who: Caller) -> Iterator["Client"]:
     from callwright_client import ApiError, CallwrightError, Client, ConnectionFailed  # noqa: PLC0415 - only here
 
     try:
-        client = Client(who.url, who.api_key, _secret(who.secret_file), who.tenant_id, who.sub_tenant_id)
+        client = Client(who.url, who.api_key, secret_of(who), who.tenant_id, who.sub_tenant_id)
     except ValueError as error:
         raise SetupError(f"{who.url}, {who.tenant_id}: {error}", "See docs/reference/settings.md") from None
     with client:
@@ -91,13 +91,18 @@ def _fix(error: "ApiError") -> str:
     return "Try again later" if error.status in (429, 500, 503) else "See docs/reference/errors.md"
 
 
-def _secret(file: Path | None) -> str:
-    if file is not None:
+def secret_of(who: Caller) -> str:
+    """The secret of somebody: from the file that was named, else from the environment, else asked for.
+
+    Raises:
+        SetupError: There is none, and nobody who could be asked.
+    """
+    if who.secret_file is not None:
         try:
-            return file.read_text("utf-8").strip()
+            return who.secret_file.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise SetupError(
-                f"{file} cannot be read", "Name a file with the partner's secret and nothing else"
+                f"{who.secret_file} cannot be read", "Name a file with the partner's secret and nothing else"
             ) from None
     if kept := PartnerSettings().api_secret:
         return kept.get_secret_value()
