@@ -5,7 +5,8 @@ from starlette.requests import Request
 
 from callwright import partners
 from callwright.api import auth
-from callwright.api.auth import Recent
+from callwright.api.auth import AdmittedPartner, Recent
+from callwright.api.envelope import Envelope, success
 from callwright.db import everywhere
 from partner_api import Door, open_door
 
@@ -53,6 +54,26 @@ async def test_the_database_is_not_asked_again_at_once(door: Door, monkeypatch: 
     monkeypatch.setattr(partners, "scope_of", never)
     monkeypatch.setattr(auth, "FRESH_SECONDS", 60.0)
     assert (await door.get("calls/x")).status_code == 404
+
+
+async def test_a_partner_is_let_in_without_tenant_headers(module_database_url: str) -> None:
+    """For routes that are for no subtenant: the key pair and the limit count as everywhere, the headers for nothing."""
+
+    async def whole(partner: AdmittedPartner) -> Envelope:
+        return success({"partner": partner.name})
+
+    async with open_door(module_database_url) as opened:
+        opened.app.router.add_api_route("/api/v1/partner/whole", whole)
+        async with everywhere(opened.pool) as lent:
+            await partners.set_partner(lent, opened.partner.partner_id, rate_limit=3)
+        none: dict[str, str | None] = {"tenant_id": None, "sub_tenant_id": None}
+        assert (await opened.get("whole", api_key=None, **none)).status_code == 401
+        assert (await opened.get("whole", api_secret="wrong", **none)).status_code == 403
+        for changes in (none, {"tenant_id": "", "sub_tenant_id": "x" * 600}, {"tenant_id": "nobody's"}):
+            answer = await opened.get("whole", **changes)
+            assert answer.status_code == 200
+            assert answer.headers["ratelimit-policy"] == '"partner";q=3;w=60'
+        assert (await opened.get("whole", **none)).status_code == 429
 
 
 async def test_right_credentials_behind_a_shut_address(

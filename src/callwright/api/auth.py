@@ -97,18 +97,35 @@ class Gate:
             RateLimited: Over the partner's limit, or over the address's limit of failed logins.
             Unavailable: The database is away.
         """
-        api_key, api_secret = _sent(request, "x-api-key"), _sent(request, "x-api-secret")
-        if api_key is None or api_secret is None:
-            raise Unauthorized("API key and secret are required")
-        partner = await self._login(request, api_key, api_secret)
-        request.state.partner = partner.name
-        structlog.contextvars.bind_contextvars(partner=partner.name)
+        partner = await self._partner_of(request)
         tenant_id, subtenant_id = _sent(request, "x-tenant-id"), _sent(request, "x-sub-tenant-id")
         if tenant_id is None or subtenant_id is None:
             await self._count(request, partner, take=False)
             raise BadRequest("Tenant ID is required" if tenant_id is None else "Subtenant ID is required")
         await self._count(request, partner, take=True)
         return Caller(partner, await self._scope(partner, tenant_id, subtenant_id), tenant_id, subtenant_id)
+
+    async def admit_partner(self, request: Request) -> Partner:
+        """Check the headers of a request for what is no subtenant's; it needs no tenant headers, and none is read.
+
+        Raises:
+            Unauthorized: No key or no secret.
+            Forbidden: Wrong ones.
+            RateLimited: Over the partner's limit, or over the address's limit of failed logins.
+            Unavailable: The database is away.
+        """
+        partner = await self._partner_of(request)
+        await self._count(request, partner, take=True)
+        return partner
+
+    async def _partner_of(self, request: Request) -> Partner:
+        api_key, api_secret = _sent(request, "x-api-key"), _sent(request, "x-api-secret")
+        if api_key is None or api_secret is None:
+            raise Unauthorized("API key and secret are required")
+        partner = await self._login(request, api_key, api_secret)
+        request.state.partner = partner.name
+        structlog.contextvars.bind_contextvars(partner=partner.name)
+        return partner
 
     async def _login(self, request: Request, api_key: str, api_secret: str) -> Partner:
         """Check credentials; wrong ones of every kind take the same path through here.
@@ -206,4 +223,12 @@ async def admit(request: Request) -> Caller:
     return await gate.admit(request)
 
 
+async def admit_partner(request: Request) -> Partner:
+    """Let a request in that is for no subtenant, or answer it with what its headers lack."""
+    gate: Gate = request.app.state.gate
+    return await gate.admit_partner(request)
+
+
 Admitted = Annotated[Caller, Depends(admit)]
+AdmittedPartner = Annotated[Partner, Depends(admit_partner)]
+"""For partner-wide routes: ask the database within `db.transaction(pool, partner.partner_id)`."""
