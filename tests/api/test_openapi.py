@@ -105,7 +105,13 @@ def test_query_examples_are_accepted() -> None:
     lists: list[tuple[str, Any, list[str]]] = [
         ("callbacks", CALLBACK_QUERY, ["state", "since", "until", "call_id", "limit", "cursor"]),
         ("reports/agents", AGENTS_QUERY, ["since", "until", "agent_id", "format"]),
-        ("calls", CALL_QUERY, ["since", "until", "agent_id", "customer_id", "status", "limit", "cursor"]),
+        (
+            *("calls", CALL_QUERY),
+            [
+                *("since", "until", "agent_id", "customer_id", "status", "intent", "disposition"),
+                *("limit", "cursor"),
+            ],
+        ),
     ]
     for path, adapter, names in lists:
         parameters = DOCUMENT["paths"][f"{openapi.BASE}/{path}"]["get"]["parameters"]

@@ -209,6 +209,8 @@ CALL_QUERY: dict[str, str] = {
     "agent_id": "agent123",
     "customer_id": "customer123",
     "status": "completed",
+    "intent": "INTERESTED",
+    "disposition": "interested",
     "limit": "50",
     "cursor": "MTY3MjU2OTA2MjEyMDkzNCAwYTFmNmQwZS02YzFjLTRhNWUtOWQ1Mi0zZjFhOGY5ZDdjMTEgMTc",
 }

@@ -4,13 +4,14 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Request
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
+from callwright.analysis import Intent
 from callwright.api.faults import faults_of
-from callwright.api.rules import Rule, UntilTime, UtcTime
+from callwright.api.rules import Id, Rule, UntilTime, UtcTime
 from callwright.errors import ValidationFailed
 
 PAGE = 50
@@ -59,6 +60,17 @@ Limit = Annotated[
     Field(description=f"The most on a page, {PAGE} unless given"),
 ]
 
+IntentFilter = Annotated[
+    Annotated[
+        Intent | Literal["NOT_ASSESSED", "FAILED"],
+        Rule("must be one of INTERESTED, NOT_INTERESTED, NEUTRAL, NOT_QUALIFIED, NOT_AVAILABLE, NOT_ASSESSED, FAILED"),
+    ],
+    Field(
+        description="Calls that have ended with this intent; `NOT_ASSESSED`: completed without one; `FAILED`: those "
+        "that could not be processed"
+    ),
+]
+Disposition = Annotated[Id, Field(description="Of customers who are in this disposition now")]
 
 CURSOR_RULE = Rule("must be the next_cursor of a page")
 CURSOR_FIELD = Field(description="The `next_cursor` of the page before")

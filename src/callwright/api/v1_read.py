@@ -23,6 +23,8 @@ async def list_calls(request: Request, caller: Admitted) -> Envelope:
         agent_id=query.get("agent_id"),
         customer_id=query.get("customer_id"),
         state=query.get("status"),
+        intent=query.get("intent"),
+        disposition=query.get("disposition"),
     )
     after = place_of_calls(query["cursor"]) if "cursor" in query else None
     async with db.transaction(request.app.state.pool, caller.scope) as connection:
