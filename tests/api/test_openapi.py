@@ -16,6 +16,7 @@ from callwright.api.call_models import CALL_QUERY
 from callwright.api.callback_models import CALLBACK_QUERY, RESEND
 from callwright.api.models import BATCH_CALL, DISPOSITION
 from callwright.api.openapi import openapi_document
+from callwright.api.report_models import CONTACTS_QUERY, ENDED_CALLS_QUERY, REPORT_QUERY
 from callwright.api.rollup_models import AGENTS_QUERY
 from callwright.db import Scope, everywhere
 from judged import analysis, end
@@ -24,6 +25,11 @@ from partner_api import Door, a_batch, a_record
 IN_MODULE = pytest.mark.asyncio(loop_scope="module")
 
 DOCUMENT = openapi_document()
+FIGURES = ("summary", "intent", "concerns", "pitch-gaps", "trends", "dispositions", "leaderboard")
+OF_REPORTS = [
+    *("first_day", "last_day", "time_zone", "agent_id", "customer_id", "intent", "disposition"),
+    "format",
+]
 REGISTRY: Registry[Any] = Registry().with_resource("urn:api", Resource.from_contents(DOCUMENT, DRAFT202012))
 
 
@@ -112,6 +118,12 @@ def test_query_examples_are_accepted() -> None:
                 *("limit", "cursor"),
             ],
         ),
+        *((f"reports/{path}", REPORT_QUERY, OF_REPORTS) for path in FIGURES),
+        ("reports/contacts", CONTACTS_QUERY, [*OF_REPORTS, "search", "limit", "cursor"]),
+        (
+            *("reports/calls", ENDED_CALLS_QUERY),
+            [*OF_REPORTS, "engaged", "concern", "parameter", "disposition_set", "limit", "cursor"],
+        ),
     ]
     for path, adapter, names in lists:
         parameters = DOCUMENT["paths"][f"{openapi.BASE}/{path}"]["get"]["parameters"]
@@ -158,6 +170,10 @@ async def test_real_rollups_are_what_the_document_says(door: Door) -> None:
     answers = {
         "/customers/{customer_id}": (await door.get("customers/rolled")).json(),
         "/reports/agents": (await door.get("reports/agents?since=2023-01-01T00:00:00Z")).json(),
+        **{
+            f"/reports/{path}": (await door.get(f"reports/{path}?first_day=2022-12-31&last_day=2023-01-02")).json()
+            for path in (*FIGURES, "contacts", "calls")
+        },
     }
     assert answers["/customers/{customer_id}"]["data"]["rollup"]
     assert answers["/reports/agents"]["data"]["agents"]

@@ -13,6 +13,8 @@ BEYOND_A_SCHEMA = re.compile(
     r"end_time must be after start_time|until must be (?:after|no more than 366 days after) since"
     r"|end must not be before start"
     r"|(?:start_time|end_time|since|until) must be a valid ISO 8601 date string in UTC"  # 30 February
+    r"|(?:first|last)_day must be a day, as .+|time_zone must be a time zone .+"
+    r"|last_day must (?:not be before|be less than \d+ days after) first_day.*"
     r"|email must be an email|cursor must be the next_cursor of a page|since should not be empty"
     r"|\S+ (?:must be unique; \S+ is the same|must have a letter or a digit)"  # a rubric's names and phrases
     r"|phrases (?:should not be empty, as|must be left out, as) .+|parameters must have maximums of no more than .+"

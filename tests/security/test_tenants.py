@@ -27,10 +27,18 @@ BODIES: dict[str, Callable[[str], object]] = {
 }
 """How a route takes an identifier in its body."""
 
+DAYS = {"first_day": "2022-12-31", "last_day": "2023-01-02"}
+
 QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "/api/v1/partner/callbacks": ("call_id", {}),
     "/api/v1/partner/calls": ("customer_id", {}),
     "/api/v1/partner/reports/agents": ("agent_id", {"since": "2023-01-01T00:00:00Z"}),
+    **{
+        f"/api/v1/partner/reports/{name}": ("agent_id", DAYS)
+        for name in ("summary", "intent", "concerns", "pitch-gaps", "trends", "dispositions", "leaderboard")
+    },
+    "/api/v1/partner/reports/contacts": ("customer_id", DAYS),
+    "/api/v1/partner/reports/calls": ("customer_id", DAYS),
 }
 """How a list takes an identifier; of another's and of an unknown one it is empty."""
 

@@ -13,6 +13,7 @@ from callwright.api import (
     callback_models,
     examples,
     models,
+    openapi_reports,
     rollup_examples,
     rollup_models,
     rubric_models,
@@ -35,6 +36,7 @@ _ANSWERS = (
     *(models.Success, models.Refusal, models.ValidationRefusal, analysis_models.CallSummary),
     *(models.AcceptedData, models.CallData, models.BatchData),
     *(rollup_models.CustomerAndRollupData, rollup_models.AgentsData),
+    *openapi_reports.ANSWERS,
     call_models.CallsData,
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
@@ -95,6 +97,7 @@ def openapi_document() -> dict[str, Any]:
         "tags": [
             {"name": "Ingest", "description": "What partners send"},
             {"name": "Read", "description": "What partners ask after"},
+            {"name": "Reports", "description": "What the calls come to, as JSON and CSV"},
             {"name": "Rubric", "description": "By what the calls of the subtenant are judged"},
             {"name": "Callbacks", "description": "What did not arrive, and sending it again"},
             {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
@@ -165,28 +168,10 @@ def _paths() -> dict[str, Any]:
             *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
             *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
         ),
-        **_reports(),
+        **openapi_reports.paths(BASE),
         **_rubric(),
         **_callbacks(),
         **_token(),
-    }
-
-
-def _reports() -> dict[str, Any]:
-    answers = responses("AgentsData", rollup_examples.AGENTS, 422, faults=rollup_examples.AGENTS_FAULTS)
-    answers["200"]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": rollup_examples.AGENTS_TABLE}
-    return {
-        f"{BASE}/reports/agents": {
-            "get": {
-                "operationId": "reportAgents",
-                "summary": "Ask how the agents spoke",
-                "description": "Their calls that ended in the period, taken together: talk, interruptions, silences, "
-                "pace, questions, quality and intents.",
-                "tags": ["Read"],
-                "parameters": [*query(rollup_models.AGENTS_QUERY, rollup_examples.AGENTS_QUERY), *parameters()],
-                "responses": answers,
-            }
-        },
     }
 
 

@@ -1,5 +1,6 @@
 """What the OpenAPI document is put together from: parameters, bodies, and every status with its headers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -47,6 +48,7 @@ ANSWER_HEADERS = {
         {"type": "string"},
     ),
     "Retry-After": ("Whole seconds after which a request succeeds", {"type": "integer", "minimum": 1}),
+    "Link": ('Where a table goes on, as `<?cursor=…>; rel="next"` (RFC 8288)', {"type": "string"}),
     "Allow": ("The methods that the path has", {"type": "string"}),
 }
 
@@ -82,7 +84,7 @@ _REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
-def query(adapter: TypeAdapter[Any], values: dict[str, str]) -> list[dict[str, Any]]:
+def query(adapter: TypeAdapter[Any], values: Mapping[str, str]) -> list[dict[str, Any]]:
     """The parameters after the `?`, each with an example."""
     described = adapter.json_schema()
     return [

@@ -49,6 +49,23 @@ def place_of(cursor: str) -> tuple[datetime, str]:
     return at, found[2]
 
 
+def mark_of(*parts: str) -> str:
+    """Write down where a page ends, by any texts without U+0000, in letters, digits, `_` and `-`."""
+    return base64.urlsafe_b64encode("\0".join(parts).encode()).decode().rstrip("=")
+
+
+def parts_of(mark: str) -> list[str]:
+    """The texts of `mark_of`.
+
+    Raises:
+        ValueError: It has not written this.
+    """
+    try:
+        return base64.b64decode(mark + "=" * (-len(mark) % 4), altchars=b"-_", validate=True).decode().split("\0")
+    except (binascii.Error, UnicodeError):
+        raise ValueError(mark) from None
+
+
 Since = Annotated[UtcTime, Field(description="Then or later: ISO 8601 in UTC, with `Z`")]
 Until = Annotated[UntilTime, Field(description="Before: ISO 8601 in UTC, with `Z`")]
 Limit = Annotated[
@@ -75,6 +92,7 @@ Disposition = Annotated[Id, Field(description="Of customers who are in this disp
 CURSOR_RULE = Rule("must be the next_cursor of a page")
 CURSOR_FIELD = Field(description="The `next_cursor` of the page before")
 CursorText = Annotated[str, StringConstraints(strict=True, max_length=110)]
+MarkText = Annotated[str, StringConstraints(strict=True, max_length=2_800)]
 """To be followed by a validator that knows which places there are in this list."""
 
 

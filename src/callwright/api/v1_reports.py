@@ -1,22 +1,144 @@
 """What the calls of a subtenant come to (contract, section 7: `GET reports/…`), as JSON and CSV."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from callwright import db
-from callwright.api.auth import Admitted
+from callwright.api import report_answers
+from callwright.api.auth import Admitted, Caller
 from callwright.api.envelope import success
-from callwright.api.queries import moment, read_query
+from callwright.api.queries import PAGE, mark_of, moment, parts_of, read_query
+from callwright.api.report_answers import Answer, written
+from callwright.api.report_models import CONTACTS_QUERY, ENDED_CALLS_QUERY, REPORT_QUERY
+from callwright.api.report_period import asked_of, unknown_zone
 from callwright.api.rollup_models import AGENTS_QUERY, LONGEST_PERIOD
-from callwright.reports import agents
+from callwright.db import Connection
+from callwright.reports import agents, insights
+from callwright.reports.asked import Asked, knows_zone
+from callwright.reports.call_list import Place, Wanted, list_ended
+from callwright.reports.contact_list import Page, list_contacts
 from callwright.spreadsheet import table
 
 router = APIRouter(prefix="/api/v1/partner/reports")
 
+MOST_ROWS = 10_000
+"""Of a table of contacts or calls; where there are more, a link leads to the next."""
+
 _LAST = datetime.max.replace(tzinfo=UTC)
+
+
+@router.get("/summary")
+async def of_totals(request: Request, caller: Admitted) -> Response:
+    """Tell the totals of a period, those of the one before, and what stands out."""
+    return await _of_period(request, caller, "summary", report_answers.summary)
+
+
+@router.get("/intent")
+async def of_intents(request: Request, caller: Admitted) -> Response:
+    """Tell how many calls had which buying intent."""
+    return await _of_period(request, caller, "intent", report_answers.intents)
+
+
+@router.get("/concerns")
+async def of_concerns(request: Request, caller: Admitted) -> Response:
+    """Tell what stood in the way."""
+    return await _of_period(request, caller, "concerns", report_answers.concerns)
+
+
+@router.get("/pitch-gaps")
+async def of_pitch_gaps(request: Request, caller: Admitted) -> Response:
+    """Tell how much of each quality parameter was reached."""
+    return await _of_period(request, caller, "pitch-gaps", report_answers.pitch_gaps)
+
+
+@router.get("/trends")
+async def of_trends(request: Request, caller: Admitted) -> Response:
+    """Tell the figures step by step."""
+    return await _of_period(request, caller, "trends", report_answers.trends)
+
+
+@router.get("/dispositions")
+async def of_dispositions(request: Request, caller: Admitted) -> Response:
+    """Tell how often each disposition was set, step by step."""
+    return await _of_period(request, caller, "dispositions", report_answers.dispositions)
+
+
+async def _of_period(
+    request: Request, caller: Caller, name: str, answer: Callable[[insights.Overview], Answer]
+) -> Response:
+    """Read all figures of a period, as the dashboard does, and tell some of them."""
+    query = read_query(request, REPORT_QUERY)
+    asked = asked_of(query, caller.partner.time_zone)
+    if asked.time_zone is not None:
+        async with db.transaction(request.app.state.pool, caller.scope) as connection:
+            await _check_zone(connection, asked)
+    found = await insights.read_overview(request.app.state.pool, caller.scope, asked)
+    return _written(name, answer(found), query, asked, caller)
+
+
+@router.get("/leaderboard")
+async def of_leaderboard(request: Request, caller: Admitted) -> Response:
+    """Tell the figures of each agent, now and in the period before."""
+    query = read_query(request, REPORT_QUERY)
+    asked = asked_of(query, caller.partner.time_zone)
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+        await _check_zone(connection, asked)
+        found = await insights.read_agents(connection, caller.scope, asked)
+    return _written("leaderboard", report_answers.leaderboard(found), query, asked, caller)
+
+
+@router.get("/contacts")
+async def of_contacts(request: Request, caller: Admitted) -> Response:
+    """List the customers who had a call in a period, by id."""
+    query = read_query(request, CONTACTS_QUERY)
+    asked = asked_of(query, caller.partner.time_zone)
+    after = parts_of(query["cursor"])[0] if "cursor" in query else None
+    page = Page(query.get("search", ""), "id", descending=False, most=_most(query), after=after)
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+        await _check_zone(connection, asked)
+        found, more = await list_contacts(connection, caller.scope, asked, page)
+    answer = report_answers.contacts(found, mark_of(found[-1].customer_id) if more else None)
+    return _written("contacts", answer, query, asked, caller)
+
+
+@router.get("/calls")
+async def of_calls(request: Request, caller: Admitted) -> Response:
+    """List the calls behind a figure, those that ended last first."""
+    query = read_query(request, ENDED_CALLS_QUERY)
+    asked = asked_of(query, caller.partner.time_zone)
+    wanted = Wanted("engaged" in query, query.get("concern"), query.get("parameter"), query.get("disposition_set"))
+    after = None
+    if "cursor" in query:
+        at, call_id = parts_of(query["cursor"])
+        after = Place(datetime.fromisoformat(at), call_id)
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+        await _check_zone(connection, asked)
+        found, place = await list_ended(connection, caller.scope, asked, wanted, most=_most(query), after=after)
+    answer = report_answers.calls(found, place and mark_of(place.end_time.isoformat(), place.call_id))
+    return _written("calls", answer, query, asked, caller)
+
+
+async def _check_zone(connection: Connection, asked: Asked) -> None:
+    if asked.time_zone is not None and not await knows_zone(connection, asked.time_zone):
+        raise unknown_zone()
+
+
+def _most(query: Mapping[str, Any]) -> int:
+    """How many rows a page has; a table as many as there are, up to a bound."""
+    return MOST_ROWS if query.get("format") == "csv" else int(query.get("limit", PAGE))
+
+
+def _written(name: str, answer: Answer, query: Mapping[str, Any], asked: Asked, caller: Caller) -> Response:
+    time_zone, as_table = asked.time_zone or caller.partner.time_zone, query.get("format") == "csv"
+    response = written(name, answer, asked, time_zone, as_table=as_table)
+    if as_table and (cursor := answer.data.get("next_cursor")):
+        response.headers["link"] = f'<?{urlencode({**query, "cursor": cursor})}>; rel="next"'
+    return response
 
 
 @router.get("/agents")
