@@ -12,7 +12,17 @@ import uvicorn
 from fastapi import FastAPI
 
 from callwright import garbage
-from callwright.api import documentation, health, v1_callbacks, v1_ingest, v1_read, v1_reports, v1_rubric, v1_token
+from callwright.api import (
+    documentation,
+    health,
+    v1_callbacks,
+    v1_ingest,
+    v1_partner,
+    v1_read,
+    v1_reports,
+    v1_rubric,
+    v1_token,
+)
 from callwright.api.auth import Gate
 from callwright.api.envelope import use_envelope
 from callwright.api.wire import GuardedProtocol
@@ -84,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
                 await pool.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    doors = (v1_ingest, v1_read, v1_reports, v1_rubric, v1_callbacks, v1_token, documentation, health)
+    doors = (v1_ingest, v1_read, v1_reports, v1_rubric, v1_callbacks, v1_token, v1_partner, documentation, health)
     pages = (insights, lists, live, call_details, correcting, recording)
     console = (overview, partners, failed_calls, callbacks, engines, logins, login)
     for part in (*doors, *pages, *console, assets):

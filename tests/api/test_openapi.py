@@ -14,8 +14,10 @@ from callwright import callbacks
 from callwright.api import openapi
 from callwright.api.call_models import CALL_QUERY
 from callwright.api.callback_models import CALLBACK_QUERY, RESEND
+from callwright.api.disposition_models import CHANGES_QUERY
 from callwright.api.models import BATCH_CALL, DISPOSITION
 from callwright.api.openapi import openapi_document
+from callwright.api.partner_models import TENANTS_QUERY, USAGE_QUERY
 from callwright.api.report_models import CONTACTS_QUERY, ENDED_CALLS_QUERY, REPORT_QUERY
 from callwright.api.rollup_models import AGENTS_QUERY
 from callwright.db import Scope, everywhere
@@ -118,6 +120,9 @@ def test_query_examples_are_accepted() -> None:
                 *("limit", "cursor"),
             ],
         ),
+        ("dispositions", CHANGES_QUERY, ["since", "until", "customer_id", "status", "limit", "cursor"]),
+        ("tenants", TENANTS_QUERY, ["limit", "cursor"]),
+        ("usage", USAGE_QUERY, ["month"]),
         *((f"reports/{path}", REPORT_QUERY, OF_REPORTS) for path in FIGURES),
         ("reports/contacts", CONTACTS_QUERY, [*OF_REPORTS, "search", "limit", "cursor"]),
         (
@@ -155,6 +160,9 @@ async def test_real_answers_are_what_the_document_says(door: Door) -> None:
         (await door.send("POST", "calls/described/callback")).json(), of("/calls/{call_id}/callback", "post", "200")
     )
     conform((await door.get("calls?limit=1")).json(), of("/calls", "get", "200"))
+    conform((await door.get("dispositions")).json(), of("/dispositions", "get", "200"))
+    conform((await door.get("tenants", tenant_id=None)).json(), of("/tenants", "get", "200"))
+    conform((await door.get("usage", tenant_id=None)).json(), of("/usage", "get", "200"))
     conform((await door.get("calls?limit=0")).json(), of("/calls", "get", "422"))
     conform((await door.get("callbacks?limit=0")).json(), of("/callbacks", "get", "422"))
     resent = (await door.send("POST", "callbacks/resend", {"since": "2023-01-01T10:00:00Z"})).json()

@@ -315,7 +315,7 @@ async def test_query_faults(screen: Screen, query: str, field: str, told: str) -
             (name, f"cursor={cursor}", "must be the next_cursor of a page")
             # nothing, no base64, no text, one part too many or few, no time, a time without a zone, too long
             for name, cursors in {
-                "contacts": ("", "A", "gICA", "YQBi", "x" * 2801),
+                "contacts": ("", "A", "gICA", "YQBi", "x" * 3001),
                 "calls": (
                     "",
                     "A",
@@ -323,7 +323,7 @@ async def test_query_faults(screen: Screen, query: str, field: str, told: str) -
                     "YQBi",
                     "MjAyNi0wMS0wMQBh",
                     "MjAyNi0wMS0wMVQwMDowMDowMCswMDowMAA",
-                    "x" * 2801,
+                    "x" * 3001,
                 ),
             }.items()
             for cursor in cursors

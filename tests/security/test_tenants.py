@@ -1,5 +1,6 @@
 """Tenants never meet: whatever belongs to another is answered as what does not exist, to the byte, on every route."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ import pytest
 import pytest_asyncio
 from fastapi.routing import APIRoute
 
-from callwright import callbacks
+from callwright import callbacks, rollups
 from callwright.api.examples import RUBRIC
 from callwright.dashboards.console.door import ConsoleRoute
-from callwright.db import everywhere
+from callwright.db import Scope, everywhere
+from judged import end
 from partner_api import Door, a_batch, a_record, open_door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,6 +34,7 @@ DAYS = {"first_day": "2022-12-31", "last_day": "2023-01-02"}
 QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "/api/v1/partner/callbacks": ("call_id", {}),
     "/api/v1/partner/calls": ("customer_id", {}),
+    "/api/v1/partner/dispositions": ("customer_id", {}),
     "/api/v1/partner/reports/agents": ("agent_id", {"since": "2023-01-01T00:00:00Z"}),
     **{
         f"/api/v1/partner/reports/{name}": ("agent_id", DAYS)
@@ -47,6 +50,9 @@ BRINGS_IN = {"/api/v1/partner/ingest/batch-call"}
 
 OF_THE_CALLER = {"/api/v1/partner/rubric", "/api/v1/partner/dashboard/auth/token"}
 """Routes that take no identifier at all: what they tell and change is the caller's own, as tests below show."""
+
+OF_THE_PARTNER = {"/api/v1/partner/tenants", "/api/v1/partner/usage"}
+"""Routes that are for no tenant, take no identifier and do not look at the tenant headers."""
 
 OPEN = {"/openapi.json", "/docs", "/docs/docs.css", "/healthz", "/readyz", "/assets/{name}"}
 """Routes that tell everybody the same."""
@@ -151,7 +157,7 @@ async def everything(door: Door) -> list[str]:
 async def test_what_is_anothers_is_answered_as_what_is_unknown(estate: Estate) -> None:
     before, cases = await everything(estate.owner), 0
     for method, route in routes(estate.owner):
-        if route.path in BRINGS_IN | OF_THE_CALLER:
+        if route.path in BRINGS_IN | OF_THE_CALLER | OF_THE_PARTNER:
             continue
         for who, (door, changes) in estate.strangers.items():
             for what, identifier in estate.ids.items():
@@ -170,17 +176,19 @@ async def test_the_owner_is_answered(estate: Estate) -> None:
     answered = {
         route.path
         for method, route in routes(estate.owner)
-        if route.path not in BRINGS_IN | OF_THE_CALLER
+        if route.path not in BRINGS_IN | OF_THE_CALLER | OF_THE_PARTNER
         for identifier in estate.ids.values()
         if (await ask(estate.owner, {}, method, route, identifier)).status_code == 200
     }
-    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN - OF_THE_CALLER
+    assert answered == {route.path for _, route in routes(estate.owner)} - BRINGS_IN - OF_THE_CALLER - OF_THE_PARTNER
 
 
 @pytest.mark.parametrize("headers", [{"tenant_id": "other"}, {"sub_tenant_id": "support"}])
 async def test_tenants_of_another_are_as_unknown_as_none(estate: Estate, headers: dict[str, str]) -> None:
     stranger, _ = estate.strangers["another partner with the same names"]
     for method, route in routes(estate.owner):
+        if route.path in OF_THE_PARTNER:
+            continue
         path, body = route.path_format, b'{"data": [], "customer_id": 5}'
         theirs, none = [
             await stranger.client.request(method, path, content=body, headers=stranger.headers(**changed))
@@ -231,3 +239,21 @@ async def test_a_rubric_is_read_and_changed_by_its_owner_alone(estate: Estate) -
         assert applied.json()["data"] == {"version": 1, "changed": True}, f"{who} counts versions of its own"
     assert (await estate.owner.get("rubric")).content == owned
     assert set(before) <= set(await everything(estate.owner))
+
+
+async def test_a_partner_is_told_of_its_own_tenants_alone(estate: Estate) -> None:
+    stranger, _ = estate.strangers["another partner with the same names"]
+    whose = Scope(estate.owner.partner.partner_id, int(estate.ids["subtenant number"]))
+    await end(estate.owner.pool, whose, "secret/call", None)
+    await rollups.keep_house(estate.owner.pool, asyncio.Event())
+    mine = (await estate.owner.get("tenants")).json()["data"]["tenants"]
+    assert [(each["tenant_id"], each["subtenant_id"], each["calls"]["total"]) for each in mine] == [
+        *(("acme", "sales", 1), ("acme", "support", 0), ("other", "sales", 0)),
+    ]
+    assert (await estate.owner.get("usage?month=2023-01")).json()["data"]["used"]["calls"] == 1
+    theirs = (await stranger.get("tenants")).json()["data"]["tenants"]
+    assert [(each["tenant_id"], each["subtenant_id"], each["calls"]["total"]) for each in theirs] == [
+        ("acme", "sales", 0),
+    ]
+    assert (await stranger.get("usage?month=2023-01")).json()["data"]["used"]["calls"] == 0
+    assert (await stranger.get("tenants", tenant_id="other")).json()["data"]["tenants"] == theirs

@@ -239,6 +239,20 @@ CUSTOMER: dict[str, Any] = {
     ],
 }
 
+CHANGES: dict[str, Any] = {
+    "dispositions": [{"customer_id": "customer123", **CUSTOMER["disposition_history"][0]}],
+    "next_cursor": None,
+}
+
+CHANGES_QUERY: dict[str, str] = {
+    "since": "2023-01-01T10:00:00Z",
+    "until": "2023-01-01T12:00:00Z",
+    "customer_id": "customer123",
+    "status": "interested",
+    "limit": "50",
+    "cursor": "MjAyMy0wMS0wMVQxMDozMDowMCswMDowMAAyMDIzLTAxLTAxVDEwOjMxOjAyKzAwOjAwAGNhbGwxMjMAY3VzdG9tZXIxMjM",
+}
+
 CALLBACKS: dict[str, Any] = {
     "callbacks": [
         {

@@ -11,8 +11,10 @@ from callwright.api import (
     analysis_models,
     call_models,
     callback_models,
+    disposition_models,
     examples,
     models,
+    openapi_partner,
     openapi_reports,
     rollup_examples,
     rollup_models,
@@ -36,8 +38,8 @@ _ANSWERS = (
     *(models.Success, models.Refusal, models.ValidationRefusal, analysis_models.CallSummary),
     *(models.AcceptedData, models.CallData, models.BatchData),
     *(rollup_models.CustomerAndRollupData, rollup_models.AgentsData),
-    *openapi_reports.ANSWERS,
-    call_models.CallsData,
+    *(*openapi_reports.ANSWERS, *openapi_partner.ANSWERS),
+    *(call_models.CallsData, disposition_models.ChangesData),
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
     token_models.TokenAnswer,
@@ -62,6 +64,7 @@ _LINKS: dict[str, dict[str, dict[str, str]]] = {
         "readBatch": {"batch_id": "$response.body#/data/calls/0/batch_id"},
         "readCustomer": {"customer_id": "$response.body#/data/calls/0/customer_id"},
     },
+    "listDispositions": {"readCustomer": {"customer_id": "$response.body#/data/dispositions/0/customer_id"}},
     "listCallbacks": {
         "readCall": {"call_id": "$response.body#/data/callbacks/0/call_id"},
         "resendCallback": {"call_id": "$response.body#/data/callbacks/0/call_id"},
@@ -98,6 +101,7 @@ def openapi_document() -> dict[str, Any]:
             {"name": "Ingest", "description": "What partners send"},
             {"name": "Read", "description": "What partners ask after"},
             {"name": "Reports", "description": "What the calls come to, as JSON and CSV"},
+            {"name": "Partner", "description": "What belongs to no tenant: without tenant headers"},
             {"name": "Rubric", "description": "By what the calls of the subtenant are judged"},
             {"name": "Callbacks", "description": "What did not arrive, and sending it again"},
             {"name": "Dashboards", "description": "What opens the pages that a partner embeds"},
@@ -149,6 +153,25 @@ def _paths() -> dict[str, Any]:
                 "responses": responses(None, None, 404, 413, 415, 422, missing="Customer not found"),
             }
         },
+        **_lists(),
+        **_read("calls", "call_id", "call123", "Ask how a call stands", "CallData", examples.CALL),
+        **_read(
+            "batches", "batch_id", examples.BATCH["batch_id"], "Ask how a batch stands", "BatchData", examples.BATCH
+        ),
+        **_read(
+            *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
+            *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
+        ),
+        **openapi_reports.paths(BASE),
+        **openapi_partner.paths(BASE),
+        **_rubric(),
+        **_callbacks(),
+        **_token(),
+    }
+
+
+def _lists() -> dict[str, Any]:
+    return {
         f"{BASE}/calls": {
             "get": {
                 "operationId": "listCalls",
@@ -160,18 +183,18 @@ def _paths() -> dict[str, Any]:
                 "responses": responses("CallsData", examples.CALLS, 422, faults=examples.QUERY_FAULTS),
             }
         },
-        **_read("calls", "call_id", "call123", "Ask how a call stands", "CallData", examples.CALL),
-        **_read(
-            "batches", "batch_id", examples.BATCH["batch_id"], "Ask how a batch stands", "BatchData", examples.BATCH
-        ),
-        **_read(
-            *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
-            *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
-        ),
-        **openapi_reports.paths(BASE),
-        **_rubric(),
-        **_callbacks(),
-        **_token(),
+        f"{BASE}/dispositions": {
+            "get": {
+                "operationId": "listDispositions",
+                "summary": "List changes of dispositions",
+                "description": "Of all customers, those that took effect last first. A page shows what the pages "
+                "before did not, whatever is sent meanwhile. With `status` it may be short, or empty, while "
+                "`next_cursor` leads on to further ones.",
+                "tags": ["Read"],
+                "parameters": [*query(disposition_models.CHANGES_QUERY, examples.CHANGES_QUERY), *parameters()],
+                "responses": responses("ChangesData", examples.CHANGES, 422, faults=examples.QUERY_FAULTS),
+            }
+        },
     }
 
 

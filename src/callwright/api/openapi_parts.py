@@ -112,9 +112,21 @@ def path_parameter(name: str, value: str) -> dict[str, Any]:
     }
 
 
-def parameters() -> list[dict[str, Any]]:
-    """The headers that every request has."""
-    return [{"$ref": f"#/components/parameters/{parameter['name']}"} for parameter in REQUEST_HEADERS]
+def parameters(*, of_partner: bool = False) -> list[dict[str, Any]]:
+    """The headers that every request has; one that is for no tenant has none of a tenant's."""
+    return [
+        {"$ref": f"#/components/parameters/{parameter['name']}"}
+        for parameter in REQUEST_HEADERS
+        if not (of_partner and parameter["required"])
+    ]
+
+
+def for_no_tenant(answers: dict[str, Any]) -> dict[str, Any]:
+    """The same statuses, where no tenant can be at fault."""
+    answers["400"]["description"] = "The request itself is malformed"
+    answers["400"]["content"]["application/json"]["example"]["message"] = "Request headers are too large."
+    answers["403"]["description"] = "Wrong credentials (without the `RateLimit` headers)"
+    return answers
 
 
 def _schema(name: str) -> dict[str, str]:

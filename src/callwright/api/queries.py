@@ -92,7 +92,7 @@ Disposition = Annotated[Id, Field(description="Of customers who are in this disp
 CURSOR_RULE = Rule("must be the next_cursor of a page")
 CURSOR_FIELD = Field(description="The `next_cursor` of the page before")
 CursorText = Annotated[str, StringConstraints(strict=True, max_length=110)]
-MarkText = Annotated[str, StringConstraints(strict=True, max_length=2_800)]
+MarkText = Annotated[str, StringConstraints(strict=True, max_length=3_000)]
 """To be followed by a validator that knows which places there are in this list."""
 
 
