@@ -301,6 +301,13 @@ QUERY_FAULTS: list[dict[str, Any]] = [
     {"field": "limit", "message": "limit must be a number from 1 to 100"},
 ]
 
+KEY_FAULTS: list[dict[str, Any]] = [
+    {
+        "field": "Idempotency-Key",
+        "message": "Idempotency-Key must not be sent again with another request",
+    }
+]
+
 RUBRIC: dict[str, Any] = {
     "version": 1,
     "applied_at": "2023-01-01T09:00:00.120934Z",

@@ -23,8 +23,10 @@ from callwright.api import (
 )
 from callwright.api.openapi_parts import (
     ANSWER_HEADERS,
+    IDEMPOTENCY_KEY,
     REQUEST_HEADERS,
     body,
+    idempotency_key,
     parameters,
     path_parameter,
     query,
@@ -113,7 +115,7 @@ def openapi_document() -> dict[str, Any]:
             "headers": {
                 name: {"description": text, "schema": schema} for name, (text, schema) in ANSWER_HEADERS.items()
             },
-            "parameters": {parameter["name"]: parameter for parameter in REQUEST_HEADERS},
+            "parameters": {each["name"]: each for each in (*REQUEST_HEADERS, IDEMPOTENCY_KEY)},
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The partner's key"},
                 "apiSecret": {
@@ -148,9 +150,9 @@ def _paths() -> dict[str, Any]:
                 "summary": "Set a customer's disposition",
                 "description": "In effect at once, and kept in the customer's history.",
                 "tags": ["Ingest"],
-                "parameters": parameters(),
+                "parameters": [idempotency_key(), *parameters()],
                 "requestBody": body("DispositionBody", examples.DISPOSITION_BODY),
-                "responses": responses(None, None, 404, 413, 415, 422, missing="Customer not found"),
+                "responses": responses(None, None, 404, 409, 413, 415, 422, missing="Customer not found"),
             }
         },
         **_lists(),
@@ -234,8 +236,12 @@ def _callbacks() -> dict[str, Any]:
                 "description": "The same content under the same `webhook-id`, delivered or not, with as many tries as "
                 "at first. One that is pending already stays as it is. The request has no body.",
                 "tags": ["Callbacks"],
-                "parameters": [path_parameter("call_id", "call123"), *parameters()],
-                "responses": responses("ResentCallData", examples.RESENT_CALL, 404, missing="Call not found"),
+                "parameters": [path_parameter("call_id", "call123"), idempotency_key(), *parameters()],
+                "responses": responses(
+                    *("ResentCallData", examples.RESENT_CALL, 404, 409, 422),
+                    missing="Call not found",
+                    faults=examples.KEY_FAULTS,
+                ),
             }
         },
         f"{BASE}/callbacks": {
@@ -257,9 +263,11 @@ def _callbacks() -> dict[str, Any]:
                 "a time: where `more` is true, the same request goes on. Callbacks that are pending or delivered stay "
                 "as they are. One unknown id refuses the whole request.",
                 "tags": ["Callbacks"],
-                "parameters": parameters(),
+                "parameters": [idempotency_key(), *parameters()],
                 "requestBody": body("ResendBody", examples.RESEND_BODY),
-                "responses": responses("ResentData", examples.RESENT, 404, 413, 415, 422, missing="Callback not found"),
+                "responses": responses(
+                    "ResentData", examples.RESENT, 404, 409, 413, 415, 422, missing="Callback not found"
+                ),
             }
         },
     }

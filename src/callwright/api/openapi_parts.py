@@ -34,6 +34,16 @@ REQUEST_HEADERS = [
     },
 ]
 
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "For 24 hours a request that is sent again with the same key is not done again, but answered as it "
+    "was: 1 to 255 visible characters, with or without quotes",
+    "schema": {"type": "string", "pattern": '^(?:"[ !#-\\[\\]-~]{1,255}"|[!#-\\[\\]-~]{1,255})$'},
+    "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+}
+
 ANSWER_HEADERS = {
     "x-request-id": (
         "The request's id, to be quoted in questions",
@@ -67,6 +77,7 @@ _REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     ),
     404: ("No such resource of this tenant and subtenant", "Not found", ()),
     405: ("The path does not have this method", "Method Not Allowed", ("Allow",)),
+    409: ("A request with this `Idempotency-Key` is under way", "A request with this Idempotency-Key is under way", ()),
     413: ("The body is larger than 5 MB, as sent or decompressed", "Request body is larger than 5 MB", ()),
     415: ("The body is not JSON, or its encoding is not known", "Content-Type must be application/json", ()),
     422: ("The contents are at fault; nothing was stored or sent", "Validation failed", ()),
@@ -98,6 +109,11 @@ def query(adapter: TypeAdapter[Any], values: Mapping[str, str]) -> list[dict[str
         }
         for name, schema in described["properties"].items()
     ]
+
+
+def idempotency_key() -> dict[str, str]:
+    """The header of writes that a request sent again would do again."""
+    return {"$ref": "#/components/parameters/Idempotency-Key"}
 
 
 def path_parameter(name: str, value: str) -> dict[str, Any]:

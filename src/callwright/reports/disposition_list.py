@@ -11,12 +11,6 @@ MOST_LOOKED_AT = 10_000
 
 _COLUMNS = "customer_id, status, effective_at, recorded_at, source, call_id"
 _ORDER = "ORDER BY effective_at DESC, recorded_at DESC, coalesce(call_id, '') DESC, customer_id DESC"
-_CHANGES = """
-    SELECT * FROM dispositions
-    WHERE partner_id = $1 AND subtenant_no = $2
-        AND effective_at >= coalesce($3::timestamptz, '-infinity')
-        AND effective_at < coalesce($4::timestamptz, 'infinity')
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +53,7 @@ async def list_changes(
         The page, and where it ends; None where nothing follows. A page is short, or empty, where few of the
         `MOST_LOOKED_AT` changes that it has looked at have the status.
     """
-    arguments: list[object] = [scope.partner_id, scope.subtenant_no, wanted.since, wanted.until]
-    looked_at = _CHANGES
-    if wanted.customer_id is not None:
-        arguments.append(wanted.customer_id)
-        looked_at += f" AND customer_id = ${len(arguments)}"
-    if after is not None:
-        places = ", ".join(f"${len(arguments) + number}" for number in range(1, 5))
-        arguments += after
-        # The first condition is the index's: it has no more than the time.
-        looked_at += f""" AND effective_at <= ${len(arguments) - 3}
-            AND (effective_at, recorded_at, coalesce(call_id, ''), customer_id) < ({places})"""
-    looked_at += f" {_ORDER}"
+    looked_at, arguments = _looked_at(scope, wanted, after)
     if wanted.status is None:
         rows = await connection.fetch(f"SELECT {_COLUMNS} FROM ({looked_at} LIMIT {most + 1:d}) AS p", *arguments)  # noqa: S608
         end = None
@@ -91,3 +74,25 @@ async def list_changes(
     if last is None:
         return page, None
     return page, Place(last["effective_at"], last["recorded_at"], last["call_id"] or "", last["customer_id"])
+
+
+def _looked_at(scope: Scope, wanted: WantedChanges, after: Place | None) -> tuple[str, list[object]]:
+    """The changes of a span of time in their order, and the arguments; only what is asked is a condition."""
+    arguments: list[object] = [scope.partner_id, scope.subtenant_no]
+
+    def give(value: object) -> str:
+        arguments.append(value)
+        return f"${len(arguments)}"
+
+    found = "SELECT * FROM dispositions WHERE partner_id = $1 AND subtenant_no = $2"
+    if wanted.since is not None:
+        found += f" AND effective_at >= {give(wanted.since)}"
+    if wanted.until is not None:
+        found += f" AND effective_at < {give(wanted.until)}"
+    if wanted.customer_id is not None:
+        found += f" AND customer_id = {give(wanted.customer_id)}"
+    if after is not None:  # the index has the time alone
+        places = ", ".join(give(part) for part in after)
+        found += f""" AND effective_at <= {give(after.effective_at)}
+            AND (effective_at, recorded_at, coalesce(call_id, ''), customer_id) < ({places})"""
+    return f"{found} {_ORDER}", arguments
