@@ -34,7 +34,7 @@ REQUEST_HEADERS = [
     },
 ]
 
-IDEMPOTENCY_KEY = {
+IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
