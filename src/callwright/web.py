@@ -29,12 +29,12 @@ from callwright.api.wire import GuardedProtocol
 from callwright.dashboards import assets, call_details, correcting, insights, lists, live, recording
 from callwright.dashboards.console import callbacks, engines, failed_calls, login, logins, overview, partners
 from callwright.dashboards.console.door import Installation
-from callwright.dashboards.places import Places
 from callwright.dashboards.rendering import compile_templates
 from callwright.db import open_pool
 from callwright.errors import SetupError
 from callwright.limits import DatabaseLimiter, RedisLimiter
 from callwright.logs import mask
+from callwright.places import Places
 from callwright.recordings.listening import Listening
 from callwright.recordings.scratch import scratch_folder
 from callwright.recordings.store import Store

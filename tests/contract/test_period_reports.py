@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from callwright import rollups
 from callwright.analysis import Bant, Statement
 from callwright.api import v1_reports
 from callwright.dashboards.asking import INTENT_NAMES
+from callwright.places import Places
 from callwright.spreadsheet import RUNS
 from dashboards.viewing import Screen, screen_of
 from judged import NOTHING_SAID, analysis, judged
@@ -335,6 +337,27 @@ async def test_faults_of_lists(screen: Screen, name: str, query: str, told: str)
     field = query.partition("=")[0]
     assert answer.status_code == 422
     assert answer.json()["errors"] == [{"field": field, "message": f"{field} {told}"}]
+
+
+@pytest.fixture
+def places(screen: Screen) -> Iterator[Places]:
+    """One place for each partner; who does not get one does not wait long."""
+    state = screen.door.app.state
+    kept, state.places = state.places, Places(2, 1, patience=0.2)
+    yield state.places
+    state.places = kept
+
+
+async def test_reports_wait_for_a_place_of_the_partners(screen: Screen, places: Places) -> None:
+    """As pages do: who asks for very many holds up neither ingest nor other partners."""
+    other = await screen_of(screen.door)
+    async with places.one(screen.door.partner.partner_id):
+        for name in (*REPORTS, "agents?since=2026-01-01T00:00:00Z"):
+            answer = await screen.door.get(f"reports/{name}")
+            assert (answer.status_code, answer.json()["message"]) == (503, "Service temporarily unavailable"), name
+            assert int(answer.headers["retry-after"]) >= 1
+        assert (await other.door.get("reports/summary")).status_code == 200
+    assert (await screen.door.get("reports/summary?time_zone=UTC")).status_code == 200
 
 
 async def test_pages_show_each_call_once_whatever_ends_meanwhile(screen: Screen) -> None:

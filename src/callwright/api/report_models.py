@@ -143,7 +143,7 @@ class FiguresData(TypedDict):
     calls: int
     engaged_calls: Annotated[int, Field(description="Over 2 minutes")]
     average_seconds: float | None
-    talk_seconds: Annotated[float, Field(description="Of both sides")]
+    talk_seconds: Annotated[float | None, Field(description="Of both sides")]
     talk_ratio: Annotated[float | None, Field(description="The agents' share of the talk, where voices can be told")]
     quality_average: float | None
     quality_calls: Annotated[int, Field(description="On how many calls it rests")]

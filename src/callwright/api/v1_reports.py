@@ -1,6 +1,7 @@
 """What the calls of a subtenant come to (contract, section 7: `GET reports/…`), as JSON and CSV."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,8 @@ from callwright.api.report_models import CONTACTS_QUERY, ENDED_CALLS_QUERY, REPO
 from callwright.api.report_period import asked_of, unknown_zone
 from callwright.api.rollup_models import AGENTS_QUERY, LONGEST_PERIOD
 from callwright.db import Connection
+from callwright.errors import Unavailable
+from callwright.places import NoPlace, Places
 from callwright.reports import agents, insights
 from callwright.reports.asked import Asked, knows_zone
 from callwright.reports.call_list import Place, Wanted, list_ended
@@ -75,9 +78,10 @@ async def _of_period(
     query = read_query(request, REPORT_QUERY)
     asked = asked_of(query, caller.partner.time_zone)
     if asked.time_zone is not None:
-        async with db.transaction(request.app.state.pool, caller.scope) as connection:
-            await _check_zone(connection, asked)
-    found = await insights.read_overview(request.app.state.pool, caller.scope, asked)
+        async with _reading(request, caller, asked):
+            pass  # but for whether there is such a zone
+    async with _place(request, caller):
+        found = await insights.read_overview(request.app.state.pool, caller.scope, asked)
     return _written(name, answer(found), query, asked, caller)
 
 
@@ -86,8 +90,7 @@ async def of_leaderboard(request: Request, caller: Admitted) -> Response:
     """Tell the figures of each agent, now and in the period before."""
     query = read_query(request, REPORT_QUERY)
     asked = asked_of(query, caller.partner.time_zone)
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
-        await _check_zone(connection, asked)
+    async with _reading(request, caller, asked) as connection:
         found = await insights.read_agents(connection, caller.scope, asked)
     return _written("leaderboard", report_answers.leaderboard(found), query, asked, caller)
 
@@ -99,8 +102,7 @@ async def of_contacts(request: Request, caller: Admitted) -> Response:
     asked = asked_of(query, caller.partner.time_zone)
     after = parts_of(query["cursor"])[0] if "cursor" in query else None
     page = Page(query.get("search", ""), "id", descending=False, most=_most(query), after=after)
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
-        await _check_zone(connection, asked)
+    async with _reading(request, caller, asked) as connection:
         found, more = await list_contacts(connection, caller.scope, asked, page)
     answer = report_answers.contacts(found, mark_of(found[-1].customer_id) if more else None)
     return _written("contacts", answer, query, asked, caller)
@@ -116,16 +118,40 @@ async def of_calls(request: Request, caller: Admitted) -> Response:
     if "cursor" in query:
         at, call_id = parts_of(query["cursor"])
         after = Place(datetime.fromisoformat(at), call_id)
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
-        await _check_zone(connection, asked)
+    async with _reading(request, caller, asked) as connection:
         found, place = await list_ended(connection, caller.scope, asked, wanted, most=_most(query), after=after)
     answer = report_answers.calls(found, place and mark_of(place.end_time.isoformat(), place.call_id))
     return _written("calls", answer, query, asked, caller)
 
 
-async def _check_zone(connection: Connection, asked: Asked) -> None:
-    if asked.time_zone is not None and not await knows_zone(connection, asked.time_zone):
-        raise unknown_zone()
+@asynccontextmanager
+async def _place(request: Request, caller: Caller) -> AsyncIterator[None]:
+    """Wait for one of the partner's places, which are those of its pages too, as both read much.
+
+    Raises:
+        Unavailable: None came free in time.
+    """
+    places: Places = request.app.state.places
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(places.one(caller.scope.partner_id))
+        except NoPlace:
+            raise Unavailable from None
+        yield
+
+
+@asynccontextmanager
+async def _reading(request: Request, caller: Caller, asked: Asked) -> AsyncIterator[Connection]:
+    """A place, and a transaction in which the database knows the time zone.
+
+    Raises:
+        ValidationFailed: It does not.
+        Unavailable: As `_place`.
+    """
+    async with _place(request, caller), db.transaction(request.app.state.pool, caller.scope) as connection:
+        if asked.time_zone is not None and not await knows_zone(connection, asked.time_zone):
+            raise unknown_zone()
+        yield connection
 
 
 def _most(query: Mapping[str, Any]) -> int:
@@ -148,7 +174,7 @@ async def of_agents(request: Request, caller: Admitted) -> Response:
     since = datetime.fromisoformat(query["since"])
     until = moment(query.get("until")) or (since + LONGEST_PERIOD if since < _LAST - LONGEST_PERIOD else _LAST)
     period = agents.Period(since, until, query.get("agent_id"))
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+    async with _place(request, caller), db.transaction(request.app.state.pool, caller.scope) as connection:
         found = await agents.read_agents(connection, caller.scope, period)
     return _agents_table(found) if query.get("format") == "csv" else success(found)
 
