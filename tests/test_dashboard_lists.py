@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -92,10 +93,12 @@ async def test_lists_hold_what_a_walk_over_all_calls_finds(pool: Pool, rows: Poo
             await life.step()
             if chance.random() < 0.1:
                 await keep(pool)
-        for asked in questions(chance):
+        for each in questions(chance):
+            asked = replace(each, time_zone=chance.choice((None, *ZONES)))
+            days = asked.time_zone or zone
             for wanted in wants(chance):
                 found = await calls_of(pool, whose, asked, wanted, chance.choice((1, 3, 50)))
-                assert found == await expected_calls(rows, zone, asked, wanted), (asked, wanted)
+                assert found == await expected_calls(rows, days, asked, wanted), (asked, wanted)
             async with db.transaction(pool, whose) as connection:
                 contacts, more = await list_contacts(connection, whose, asked, Page())
             assert not more
@@ -105,7 +108,7 @@ async def test_lists_hold_what_a_walk_over_all_calls_finds(pool: Pool, rows: Poo
                     *(each.intent, each.intent_score, each.quality, each.disposition),
                 )
                 for each in contacts
-            } == await expected_contacts(rows, zone, asked), asked
+            } == await expected_contacts(rows, days, asked), asked
 
 
 def wants(chance: random.Random) -> list[Wanted]:
@@ -145,6 +148,7 @@ async def test_contacts_are_sorted_found_and_paged(pool: Pool, rows: Pool) -> No
             ]
             assert paged == ordered
     assert await ids(sort="id", descending=False) == sorted(everybody)
+    assert await ids(sort="id", descending=False, after="k2", most=2) == ["k3", "k4"]
     assert await ids(search="meera") == ["k2"]
     assert await ids(search="NAIR") == ["k2"]
     assert await ids(search="50%_OFF") == ["k3"]

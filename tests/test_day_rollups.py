@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,9 @@ async def test_every_answer_equals_a_full_recount(pool: Pool, rows: Pool, zone: 
         for asked in questions(chance):
             found = await insights.read_overview(pool, whose, asked)
             assert plain(found) == await recount(rows, zone, asked), asked
+            elsewhere = replace(asked, time_zone=chance.choice(ZONES))
+            found = await insights.read_overview(pool, whose, elsewhere)
+            assert plain(found) == await recount(rows, elsewhere.time_zone or zone, elsewhere), elsewhere
     await keep(pool)
     assert await rows.fetchval("SELECT count(*) FROM recounts_due WHERE partner_id > 0") == 0
     for asked in questions(chance):

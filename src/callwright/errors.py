@@ -82,6 +82,13 @@ class NotFound(ApiError):
     message = "Not found"
 
 
+class Conflict(ApiError):
+    """409: the same is being done already."""
+
+    status = 409
+    message = "A request with this Idempotency-Key is under way"
+
+
 class TooLarge(ApiError):
     """413: the body is over the limit."""
 

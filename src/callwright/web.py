@@ -18,6 +18,7 @@ from callwright.api import (
     v1_callbacks,
     v1_erase,
     v1_ingest,
+    v1_partner,
     v1_read,
     v1_reports,
     v1_rubric,
@@ -31,12 +32,12 @@ from callwright.api.wire import GuardedProtocol
 from callwright.dashboards import assets, call_details, correcting, insights, lists, live, recording
 from callwright.dashboards.console import callbacks, engines, failed_calls, login, logins, overview, partners
 from callwright.dashboards.console.door import Installation
-from callwright.dashboards.places import Places
 from callwright.dashboards.rendering import compile_templates
 from callwright.db import open_pool
 from callwright.errors import SetupError
 from callwright.limits import DatabaseLimiter, RedisLimiter
 from callwright.logs import mask
+from callwright.places import Places
 from callwright.recordings.listening import Listening
 from callwright.recordings.scratch import scratch_folder
 from callwright.recordings.store import Store
@@ -56,7 +57,7 @@ DRAIN_SECONDS = 30
 
 _DOORS = (
     *(v1_ingest, v1_read, v1_search, v1_reports, v1_rubric, v1_callbacks, v1_erase, v1_token),
-    *(v1_test_data, documentation, health),
+    *(v1_test_data, v1_partner, documentation, health),
 )
 _PAGES = (insights, lists, live, call_details, correcting, recording)
 _CONSOLE = (overview, partners, failed_calls, callbacks, engines, logins, login)

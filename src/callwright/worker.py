@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from callwright import audit, db, erasing, garbage, partners, pipeline, queue, rollups
+from callwright import audit, db, erasing, garbage, idempotency, partners, pipeline, queue, rollups
 from callwright.analysis.engine import Analyser, load_analyser
 from callwright.bells import Bell
 from callwright.callbacks import RetryPolicy
@@ -218,6 +218,7 @@ async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
                 await queue.keep_house(connection)
             async with db.everywhere(pool) as connection:
                 await audit.keep_house(connection)
+                await idempotency.keep_house(connection)
         except Unavailable:
             log.warning("database away, housekeeping waits")
         except asyncpg.PostgresError:  # as a deadlock: no reason to end the worker

@@ -14,8 +14,11 @@ from callwright import callbacks, results, summaries
 from callwright.api import openapi_parts
 from callwright.api.call_models import CALL_QUERY
 from callwright.api.callback_models import CALLBACK_QUERY, RESEND
+from callwright.api.disposition_models import CHANGES_QUERY
 from callwright.api.models import BATCH_CALL, DISPOSITION
 from callwright.api.openapi import openapi_document
+from callwright.api.partner_models import TENANTS_QUERY, USAGE_QUERY
+from callwright.api.report_models import CONTACTS_QUERY, ENDED_CALLS_QUERY, REPORT_QUERY
 from callwright.api.rollup_models import AGENTS_QUERY
 from callwright.api.search_models import SEARCH_QUERY, WHOLE_SEARCH_QUERY
 from callwright.db import Scope, everywhere
@@ -26,6 +29,11 @@ from partner_api import Door, a_batch, a_record
 IN_MODULE = pytest.mark.asyncio(loop_scope="module")
 
 DOCUMENT = openapi_document()
+FIGURES = ("summary", "intent", "concerns", "pitch-gaps", "trends", "dispositions", "leaderboard")
+OF_REPORTS = [
+    *("first_day", "last_day", "time_zone", "agent_id", "customer_id", "intent", "disposition"),
+    "format",
+]
 REGISTRY: Registry[Any] = Registry().with_resource("urn:api", Resource.from_contents(DOCUMENT, DRAFT202012))
 
 
@@ -79,7 +87,9 @@ def test_every_refusal_is_described() -> None:
         assert {"200", "400", "401", "403", "405", "429", "500", "503"} <= told
         assert ("requestBody" in operation) == ({"413", "415"} <= told)
         asks = any(parameter.get("in") == "query" for parameter in operation["parameters"])
-        assert ("requestBody" in operation or asks) == ("422" in told)
+        once = {"$ref": "#/components/parameters/Idempotency-Key"} in operation["parameters"]
+        assert once == ("409" in told)
+        assert ("requestBody" in operation or asks or once) == ("422" in told)
         for status, response in operation["responses"].items():
             assert "x-request-id" in response["headers"]
             assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
@@ -108,9 +118,24 @@ def test_query_examples_are_accepted() -> None:
     lists: list[tuple[str, Any, list[str]]] = [
         ("callbacks", CALLBACK_QUERY, ["state", "since", "until", "call_id", "limit", "cursor"]),
         ("reports/agents", AGENTS_QUERY, ["since", "until", "agent_id", "format"]),
-        ("calls", CALL_QUERY, ["since", "until", "agent_id", "customer_id", "status", "limit", "cursor"]),
         ("search", SEARCH_QUERY, [*searched, "scope"]),
         ("search/all", WHOLE_SEARCH_QUERY, searched),
+        (
+            *("calls", CALL_QUERY),
+            [
+                *("since", "until", "agent_id", "customer_id", "status", "intent", "disposition"),
+                *("limit", "cursor"),
+            ],
+        ),
+        ("dispositions", CHANGES_QUERY, ["since", "until", "customer_id", "status", "limit", "cursor"]),
+        ("tenants", TENANTS_QUERY, ["limit", "cursor"]),
+        ("usage", USAGE_QUERY, ["month"]),
+        *((f"reports/{path}", REPORT_QUERY, OF_REPORTS) for path in FIGURES),
+        ("reports/contacts", CONTACTS_QUERY, [*OF_REPORTS, "search", "limit", "cursor"]),
+        (
+            *("reports/calls", ENDED_CALLS_QUERY),
+            [*OF_REPORTS, "engaged", "concern", "parameter", "disposition_set", "limit", "cursor"],
+        ),
     ]
     for path, adapter, names in lists:
         parameters = DOCUMENT["paths"][f"{openapi_parts.BASE}/{path}"]["get"]["parameters"]
@@ -142,6 +167,9 @@ async def test_real_answers_are_what_the_document_says(door: Door) -> None:
         (await door.send("POST", "calls/described/callback")).json(), of("/calls/{call_id}/callback", "post", "200")
     )
     conform((await door.get("calls?limit=1")).json(), of("/calls", "get", "200"))
+    conform((await door.get("dispositions")).json(), of("/dispositions", "get", "200"))
+    conform((await door.get("tenants", tenant_id=None)).json(), of("/tenants", "get", "200"))
+    conform((await door.get("usage", tenant_id=None)).json(), of("/usage", "get", "200"))
     conform((await door.get("calls?limit=0")).json(), of("/calls", "get", "422"))
     conform((await door.get("callbacks?limit=0")).json(), of("/callbacks", "get", "422"))
     resent = (await door.send("POST", "callbacks/resend", {"since": "2023-01-01T10:00:00Z"})).json()
@@ -171,6 +199,10 @@ async def test_real_rollups_are_what_the_document_says(door: Door) -> None:
     answers = {
         "/customers/{customer_id}": (await door.get("customers/rolled")).json(),
         "/reports/agents": (await door.get("reports/agents?since=2023-01-01T00:00:00Z")).json(),
+        **{
+            f"/reports/{path}": (await door.get(f"reports/{path}?first_day=2022-12-31&last_day=2023-01-02")).json()
+            for path in (*FIGURES, "contacts", "calls")
+        },
     }
     assert answers["/customers/{customer_id}"]["data"]["rollup"]
     assert answers["/reports/agents"]["data"]["agents"]

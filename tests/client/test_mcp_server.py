@@ -71,7 +71,13 @@ async def a_model(house: House) -> AsyncIterator[ModelClient]:
 async def test_every_tool_only_reads(house: House) -> None:
     async with a_model(house) as model:
         tools = (await model.list_tools()).tools
-        assert {tool.name for tool in tools} == {"list_calls", "read_call", "read_customer", "report_on_agents"}
+        assert {tool.name for tool in tools} == {
+            "search",
+            "list_calls",
+            "read_call",
+            "read_customer",
+            "report_on_agents",
+        }
         for tool in tools:
             assert tool.annotations
             assert tool.annotations.read_only_hint is True
@@ -83,6 +89,7 @@ async def test_every_tool_only_reads(house: House) -> None:
 
 async def test_calls_are_listed(house: House) -> None:
     async with a_model(house) as model:
+        assert content(await model.call_tool("search", {"words": "xylophone"})) == {"hits": [], "more": False}
         some = content(await model.call_tool("list_calls", {"limit": 2}))
         assert (len(some["calls"]), some["more"]) == (2, True)
         done = content(await model.call_tool("list_calls", {"status": "completed", "since": "2020-01-01T00:00:00Z"}))
@@ -113,6 +120,7 @@ async def test_customers_and_reports(house: House) -> None:
     ("tool", "arguments", "told"),
     [
         ("read_call", {"call_id": "nobody"}, "404: Call not found"),
+        ("search", {"words": "-nothing"}, "must contain a word to search for"),
         ("list_calls", {"since": "yesterday"}, "since must be a valid ISO 8601 date string in UTC"),
         ("report_on_agents", {"since": "2020-01-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, "366 days"),
     ],

@@ -11,13 +11,16 @@ from callwright.api import (
     analysis_models,
     call_models,
     callback_models,
+    disposition_models,
     erasure_models,
     models,
+    partner_models,
+    report_models,
     rollup_models,
     rubric_models,
     search_models,
 )
-from callwright_client import endpoints
+from callwright_client import endpoints, reports
 from callwright_client import erasure_models as our_erasures
 from callwright_client import models as ours
 from callwright_client import rollup_models as our_rollups
@@ -121,8 +124,27 @@ def test_misfits_are_found() -> None:
     assert not misfits(Literal["a", "b"], str)
 
 
+@pytest.mark.parametrize(
+    ("query", "own"),
+    [
+        (report_models.ReportQuery, reports.Counted),
+        (report_models.ContactsQuery, reports.Contacts),
+        (report_models.EndedCallsQuery, reports.CallsBehind),
+    ],
+)
+def test_every_filter_of_a_report_can_be_given(query: Any, own: Any) -> None:
+    assert set(fields(query)) - {"limit", "cursor", "format"} == set(fields(own))
+
+
 def test_pages_hold_what_the_server_lists() -> None:
     assert set(fields(call_models.CallsData)) == {"calls", "next_cursor"}
+    for theirs, name in (
+        (report_models.ContactsData, "contacts"),
+        (report_models.CallsBehindData, "calls"),
+        (disposition_models.ChangesData, "dispositions"),
+        (partner_models.TenantsData, "tenants"),
+    ):
+        assert {name, "next_cursor"} <= set(fields(theirs))
     assert set(fields(search_models.SearchData)) == {"hits", "next_cursor"}
     assert set(fields(callback_models.CallbacksData)) == {"callbacks", "next_cursor"}
 
@@ -133,6 +155,8 @@ def test_pages_hold_what_the_server_lists() -> None:
         (call_models.CallQuery, endpoints.list_calls),
         (callback_models.CallbackQuery, endpoints.list_callbacks),
         (search_models.SearchQuery, endpoints.search),
+        (disposition_models.ChangesQuery, reports.list_dispositions),
+        (partner_models.UsageQuery, reports.get_usage),
         (search_models.WholeSearchQuery, endpoints.search_all),
         (erasure_models.ErasureBody, endpoints.erase_person),
         (rollup_models.AgentsQuery, endpoints.report_on_agents),

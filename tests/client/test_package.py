@@ -64,12 +64,12 @@ def test_everything_public_is_named() -> None:
 def test_every_endpoint_of_a_partner_has_a_method() -> None:
     """What the API document has is asked for somewhere in the client, and nothing else is."""
     source = (HOME / "src/callwright_client/endpoints.py").read_text("utf-8")
-    source += (HOME / "src/callwright_client/pushing.py").read_text("utf-8")
+    source += "".join((HOME / f"src/callwright_client/{name}.py").read_text("utf-8") for name in ("pushing", "reports"))
     asked = {
         (method, re.sub(r"\{in_path\(\w+\)\}", "{}", path))
         for method, path in re.findall(r"\"(GET|POST|PUT|DELETE)\", f?\"([^\"]+)\"", source)
     }
-    asked |= {("GET", path) for path in re.findall(r"Pages\(\s*core, \"([\w/]+)\"", source)}
+    asked |= {("GET", path) for path in re.findall(r"Pages\(\s*core, \"([\w/-]+)\"", source)}
     served = {
         (method.upper(), re.sub(r"\{\w+\}", "{}", path.removeprefix("/api/v1/partner/")))
         for path, methods in openapi_document()["paths"].items()

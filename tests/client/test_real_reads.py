@@ -131,6 +131,20 @@ async def test_words_are_found_and_calls_erased(desk: Desk) -> None:
     assert (await desk.ask("erase_person", email="nobody@example.com"))["calls"] == 0
 
 
+async def test_reports_and_what_belongs_to_the_partner(desk: Desk) -> None:
+    await desk.ask("push_calls", [a_record("counted")])
+    days = {"first_day": "2023-01-01", "last_day": "2023-01-31"}
+    figures = ("summary", "intent", "concerns", "pitch_gaps", "trends", "dispositions", "leaderboard")
+    for name in figures:
+        assert (await desk.ask(f"report_{name}", **days))["first_day"] == "2023-01-01", name
+    assert await desk.ask("report_contacts", search="nobody", **days) == []
+    assert await desk.ask("report_calls", engaged="yes", **days) == []
+    assert {each["customer_id"] for each in await desk.ask("list_dispositions", since=EVER)} <= {"customer123"}
+    assert await desk.ask("list_calls", intent="INTERESTED", disposition="won") == []
+    assert [each["tenant_id"] for each in await desk.ask("list_tenants")]
+    assert (await desk.ask("get_usage", "2023-01"))["limits"]
+
+
 async def test_the_token_of_the_dashboards(desk: Desk) -> None:
     token = await desk.ask("dashboard_token")
     assert len(token.split(".")) == 3

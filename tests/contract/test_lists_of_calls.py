@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from callwright import calls, reports
-from callwright.db import everywhere
+from callwright import calls, partners, reports, rollups
+from callwright.db import Scope, everywhere
+from judged import analysis, end
 from partner_api import Door, a_batch, a_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -73,6 +74,32 @@ async def test_filters(own: Door) -> None:
     assert await page(own, f"agent_id=x&status=received&until={received}") == (["a"], None)
     assert await page(own, "customer_id=y&agent_id=x") == ([], None)
     assert await page(own, "since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z") == (["c", "b", "a"], None)
+
+
+async def test_filters_by_what_came_of_a_call(own: Door) -> None:
+    """By intent and disposition, as the dashboards count them; pages go on where few calls are wanted."""
+    made = {"i": analysis(), "n": analysis(intent="NEUTRAL"), "u": analysis(intent=None), "f": None}
+    for call_id in made:
+        told = {"customer__disposition_status": "won" if call_id in "iu" else "lost"}
+        await own.post(a_batch(a_record(call_id, customer__id=f"of {call_id}", **told), a_record(f"{call_id}-open")))
+    whose = await subtenant_of(own)
+    for call_id, of in made.items():
+        await end(own.pool, whose, call_id, of)
+    wanted = {"INTERESTED": "i", "NEUTRAL": "n", "NOT_ASSESSED": "u", "FAILED": "f"}
+    for label in rollups.LABELS:
+        assert await page(own, f"intent={label}") == ([wanted[label]] if label in wanted else [], None), label
+    assert await page(own, "disposition=won") == (["u", "i"], None)
+    assert await page(own, "disposition=won&intent=INTERESTED&status=completed") == (["i"], None)
+    assert await page(own, "disposition=WON") == ([], None)
+    assert await all_ids(own, "disposition=won&limit=1") == ["u", "i"]
+    await own.put({"customer_id": "of i", "disposition_status": "lost"})
+    assert await page(own, "disposition=won") == (["u"], None), "as the customer stands now"
+    assert await page(own, "disposition=lost") == (["f", "n", "i"], None)
+
+
+async def subtenant_of(door: Door) -> Scope:
+    async with everywhere(door.pool) as lent:
+        return await partners.find_scope(lent, door.partner.partner_id, "acme", "sales")
 
 
 async def test_a_call_is_listed_once_however_often_it_was_sent(own: Door) -> None:
@@ -142,6 +169,9 @@ UTC_WORDS = "must be a valid ISO 8601 date string in UTC"
     ("query", "field", "told"),
     [
         ("status=lost", "status", "must be one of received, fetched, transcribed, completed, failed"),
+        ("intent=interested", "intent", f"must be one of {', '.join(rollups.LABELS)}"),
+        ("disposition=", "disposition", "should not be empty"),
+        ("disposition=%00", "disposition", "must not contain the character U+0000"),
         ("since=yesterday", "since", UTC_WORDS),
         ("since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z", "until", "must be after since"),
         ("agent_id=", "agent_id", "should not be empty"),

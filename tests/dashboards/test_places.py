@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callwright.dashboards.places import Places
+from callwright.places import Places
 from callwright.reports import call_page
 from dashboards.test_pages import words
 from dashboards.viewing import screen_of

@@ -1,5 +1,6 @@
 """Tenants never meet: whatever belongs to another is answered as what does not exist, to the byte, on every route."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ import pytest
 import pytest_asyncio
 from fastapi.routing import APIRoute
 
-from callwright import callbacks, results
+from callwright import callbacks, results, rollups
 from callwright.api.examples import RUBRIC
 from callwright.dashboards.console.door import ConsoleRoute
-from callwright.db import everywhere
+from callwright.db import Scope, everywhere
 from dashboards.spoken import conversation
+from judged import end
 from partner_api import Door, a_batch, a_record, open_door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,12 +31,21 @@ BODIES: dict[str, Callable[[str], object]] = {
 }
 """How a route takes an identifier in its body."""
 
+DAYS = {"first_day": "2022-12-31", "last_day": "2023-01-02"}
+
 QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "/api/v1/partner/callbacks": ("call_id", {}),
     "/api/v1/partner/calls": ("customer_id", {}),
+    "/api/v1/partner/dispositions": ("customer_id", {}),
     "/api/v1/partner/reports/agents": ("agent_id", {"since": "2023-01-01T00:00:00Z"}),
     "/api/v1/partner/search": ("customer_id", {"q": "whispered"}),
     "/api/v1/partner/search/all": ("customer_id", {"q": "whispered"}),
+    **{
+        f"/api/v1/partner/reports/{name}": ("agent_id", DAYS)
+        for name in ("summary", "intent", "concerns", "pitch-gaps", "trends", "dispositions", "leaderboard")
+    },
+    "/api/v1/partner/reports/contacts": ("customer_id", DAYS),
+    "/api/v1/partner/reports/calls": ("customer_id", DAYS),
 }
 """How a list takes an identifier; of another's and of an unknown one it is empty."""
 
@@ -43,11 +54,12 @@ BRINGS_IN = {"/api/v1/partner/ingest/batch-call"}
 
 OF_THE_CALLER = {
     *("/api/v1/partner/rubric", "/api/v1/partner/dashboard/auth/token"),
+    *("/api/v1/partner/tenants", "/api/v1/partner/usage"),
     "/api/v1/partner/test-data",  # `journey/test_wiping.py` shows that it deletes nothing of another's
 }
 """Routes that take no identifier at all: what they tell and change is the caller's own, as tests below show."""
 
-OF_THE_PARTNER = {"/api/v1/partner/search/all", "/api/v1/partner/test-data"}
+OF_THE_PARTNER = {f"/api/v1/partner/{name}" for name in ("search/all", "test-data", "tenants", "usage")}
 """Routes that are for no subtenant: they read no tenant headers, and strangers are other partners alone."""
 
 ERASES = {
@@ -295,3 +307,21 @@ async def test_a_rubric_is_read_and_changed_by_its_owner_alone(estate: Estate) -
         assert applied.json()["data"] == {"version": 1, "changed": True}, f"{who} counts versions of its own"
     assert (await estate.owner.get("rubric")).content == owned
     assert set(before) <= set(await everything(estate.owner))
+
+
+async def test_a_partner_is_told_of_its_own_tenants_alone(estate: Estate) -> None:
+    stranger, _ = estate.strangers["another partner with the same names"]
+    whose = Scope(estate.owner.partner.partner_id, int(estate.ids["subtenant number"]))
+    await end(estate.owner.pool, whose, "secret/call", None)
+    await rollups.keep_house(estate.owner.pool, asyncio.Event())
+    mine = (await estate.owner.get("tenants")).json()["data"]["tenants"]
+    assert [(each["tenant_id"], each["subtenant_id"], each["calls"]["total"]) for each in mine] == [
+        *(("acme", "sales", 1), ("acme", "support", 0), ("other", "sales", 0)),
+    ]
+    assert (await estate.owner.get("usage?month=2023-01")).json()["data"]["used"]["calls"] == 1
+    theirs = (await stranger.get("tenants")).json()["data"]["tenants"]
+    assert [(each["tenant_id"], each["subtenant_id"], each["calls"]["total"]) for each in theirs] == [
+        ("acme", "sales", 0),
+    ]
+    assert (await stranger.get("usage?month=2023-01")).json()["data"]["used"]["calls"] == 0
+    assert (await stranger.get("tenants", tenant_id="other")).json()["data"]["tenants"] == theirs

@@ -11,6 +11,8 @@ from callwright.api.queries import (
     CURSOR_FIELD,
     CURSOR_RULE,
     CursorText,
+    Disposition,
+    IntentFilter,
     Limit,
     Since,
     Until,
@@ -56,6 +58,8 @@ class CallQuery(TypedDict):
             Field(description="That stand so now"),
         ]
     ]
+    intent: NotRequired[IntentFilter]
+    disposition: NotRequired[Disposition]
     limit: NotRequired[Limit]
     cursor: NotRequired[Annotated[Annotated[CursorText, AfterValidator(_is_a_cursor), CURSOR_RULE], CURSOR_FIELD]]
 

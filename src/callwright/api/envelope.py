@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
+from callwright.api.deprecation import deprecation_headers
 from callwright.errors import ApiError, NotFound, Unavailable, ValidationFailed
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class EnvelopeMiddleware:
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
                     *_limit_headers(state),
+                    *deprecation_headers(scope["path"]),
                 ]
             await send(message)
 

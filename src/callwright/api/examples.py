@@ -210,6 +210,8 @@ CALL_QUERY: dict[str, str] = {
     "agent_id": "agent123",
     "customer_id": "customer123",
     "status": "completed",
+    "intent": "INTERESTED",
+    "disposition": "interested",
     "limit": "50",
     "cursor": "MTY3MjU2OTA2MjEyMDkzNCAwYTFmNmQwZS02YzFjLTRhNWUtOWQ1Mi0zZjFhOGY5ZDdjMTEgMTc",
 }
@@ -237,6 +239,20 @@ CUSTOMER: dict[str, Any] = {
             "call_id": "call123",
         }
     ],
+}
+
+CHANGES: dict[str, Any] = {
+    "dispositions": [{"customer_id": "customer123", **CUSTOMER["disposition_history"][0]}],
+    "next_cursor": None,
+}
+
+CHANGES_QUERY: dict[str, str] = {
+    "since": "2023-01-01T10:00:00Z",
+    "until": "2023-01-01T12:00:00Z",
+    "customer_id": "customer123",
+    "status": "interested",
+    "limit": "50",
+    "cursor": "MjAyMy0wMS0wMVQxMDozMDowMCswMDowMAAyMDIzLTAxLTAxVDEwOjMxOjAyKzAwOjAwAGNhbGwxMjMAY3VzdG9tZXIxMjM",
 }
 
 CALLBACKS: dict[str, Any] = {
@@ -300,6 +316,13 @@ ERASURE: dict[str, Any] = {
 QUERY_FAULTS: list[dict[str, Any]] = [
     {"field": "since", "message": "since must be a valid ISO 8601 date string in UTC"},
     {"field": "limit", "message": "limit must be a number from 1 to 100"},
+]
+
+KEY_FAULTS: list[dict[str, Any]] = [
+    {
+        "field": "Idempotency-Key",
+        "message": "Idempotency-Key must not be sent again with another request",
+    }
 ]
 
 RUBRIC: dict[str, Any] = {

@@ -99,7 +99,8 @@ class CallRecord(TypedDict):
             Annotated[
                 dict[Text, MetadataValue],
                 BeforeValidator(not_too_many_keys),
-                Field(json_schema_extra={"maxProperties": MAX_METADATA_KEYS}),
+                # The pattern of the names says nothing of other names by itself.
+                Field(json_schema_extra={"maxProperties": MAX_METADATA_KEYS, "additionalProperties": False}),
             ]
             | None,
             Field(description="Comes back verbatim as `meta`"),

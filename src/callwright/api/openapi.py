@@ -11,9 +11,12 @@ from callwright.api import (
     analysis_models,
     call_models,
     callback_models,
+    disposition_models,
     erasure_models,
     examples,
     models,
+    openapi_partner,
+    openapi_reports,
     rollup_examples,
     rollup_models,
     rubric_models,
@@ -24,8 +27,10 @@ from callwright.api import (
 from callwright.api.openapi_parts import (
     ANSWER_HEADERS,
     BASE,
+    IDEMPOTENCY_KEY,
     REQUEST_HEADERS,
     body,
+    idempotency_key,
     parameters,
     path_parameter,
     query,
@@ -45,7 +50,8 @@ _ANSWERS = (
     *(models.Success, models.Refusal, models.ValidationRefusal, analysis_models.CallSummary),
     *(models.AcceptedData, models.CallData, models.BatchData),
     *(rollup_models.CustomerAndRollupData, rollup_models.AgentsData),
-    *(call_models.CallsData, search_models.SearchData),
+    *(call_models.CallsData, search_models.SearchData, disposition_models.ChangesData),
+    *(*openapi_reports.ANSWERS, *openapi_partner.ANSWERS),
     *(rubric_models.RubricData, rubric_models.AppliedData),
     *(callback_models.CallbacksData, callback_models.ResentData, callback_models.ResentCallData),
     *(token_models.TokenAnswer, erasure_models.ErasureData, test_data_models.WipedData),
@@ -55,8 +61,7 @@ _DESCRIPTION = """\
 Recordings of sales calls in, transcripts and analyses out. Every answer is JSON in one envelope: `success`, then
 `data` or `message`. The checks run in this order, and the first that fails is the answer: credentials (401, 403),
 tenant headers (400), rate limit (429), tenant rights (403), media type (415), body size (413), syntax (400), contents
-(422). A test key (`cw_test_…`) has the same endpoints, limits and answers; its calls are canned, and its data is
-apart."""
+(422). A test key (`cw_test_…`) has the same endpoints, limits and answers; its calls are canned, its data apart."""
 
 # Operation: what its answer leads to, and where in it (or in its request) the parameters are.
 _LINKS: dict[str, dict[str, dict[str, str]]] = {
@@ -75,6 +80,7 @@ _LINKS: dict[str, dict[str, dict[str, str]]] = {
         "readCall": {"call_id": "$response.body#/data/hits/0/call_id"},
         "readCustomer": {"customer_id": "$response.body#/data/hits/0/customer_id"},
     },
+    "listDispositions": {"readCustomer": {"customer_id": "$response.body#/data/dispositions/0/customer_id"}},
     "listCallbacks": {
         "readCall": {"call_id": "$response.body#/data/callbacks/0/call_id"},
         "resendCallback": {"call_id": "$response.body#/data/callbacks/0/call_id"},
@@ -113,6 +119,8 @@ def openapi_document() -> dict[str, Any]:
         "tags": [
             {"name": "Ingest", "description": "What partners send"},
             {"name": "Read", "description": "What partners ask after"},
+            {"name": "Reports", "description": "What the calls come to, as JSON and CSV"},
+            {"name": "Partner", "description": "What belongs to no tenant: without tenant headers"},
             {"name": "Rubric", "description": "By what the calls of the subtenant are judged"},
             {"name": "Callbacks", "description": "What did not arrive, and sending it again"},
             {"name": "Erasure", "description": "Calls and people that are to be gone for good"},
@@ -126,7 +134,7 @@ def openapi_document() -> dict[str, Any]:
             "headers": {
                 name: {"description": text, "schema": schema} for name, (text, schema) in ANSWER_HEADERS.items()
             },
-            "parameters": {parameter["name"]: parameter for parameter in REQUEST_HEADERS},
+            "parameters": {each["name"]: each for each in (*REQUEST_HEADERS, IDEMPOTENCY_KEY)},
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The partner's key"},
                 "apiSecret": {
@@ -161,11 +169,30 @@ def _paths() -> dict[str, Any]:
                 "summary": "Set a customer's disposition",
                 "description": "In effect at once, and kept in the customer's history.",
                 "tags": ["Ingest"],
-                "parameters": parameters(),
+                "parameters": [idempotency_key(), *parameters()],
                 "requestBody": body("DispositionBody", examples.DISPOSITION_BODY),
-                "responses": responses(None, None, 404, 413, 415, 422, missing="Customer not found"),
+                "responses": responses(None, None, 404, 409, 413, 415, 422, missing="Customer not found"),
             }
         },
+        **_lists(),
+        **_read("calls", "call_id", "call123", "Ask how a call stands", "CallData", examples.CALL),
+        **_read(
+            "batches", "batch_id", examples.BATCH["batch_id"], "Ask how a batch stands", "BatchData", examples.BATCH
+        ),
+        **_read(
+            *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
+            *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
+        ),
+        **openapi_reports.paths(BASE),
+        **openapi_partner.paths(BASE),
+        **_rubric(),
+        **_callbacks(),
+        **_token(),
+    }
+
+
+def _lists() -> dict[str, Any]:
+    return {
         f"{BASE}/calls": {
             "get": {
                 "operationId": "listCalls",
@@ -177,34 +204,16 @@ def _paths() -> dict[str, Any]:
                 "responses": responses("CallsData", examples.CALLS, 422, faults=examples.QUERY_FAULTS),
             }
         },
-        **_read("calls", "call_id", "call123", "Ask how a call stands", "CallData", examples.CALL),
-        **_read(
-            "batches", "batch_id", examples.BATCH["batch_id"], "Ask how a batch stands", "BatchData", examples.BATCH
-        ),
-        **_read(
-            *("customers", "customer_id", "customer123", "Ask after a customer, and what its calls come to"),
-            *("CustomerAndRollupData", {**examples.CUSTOMER, "rollup": rollup_examples.ROLLUP}),
-        ),
-        **_reports(),
-        **_rubric(),
-        **_callbacks(),
-        **_token(),
-    }
-
-
-def _reports() -> dict[str, Any]:
-    answers = responses("AgentsData", rollup_examples.AGENTS, 422, faults=rollup_examples.AGENTS_FAULTS)
-    answers["200"]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": rollup_examples.AGENTS_TABLE}
-    return {
-        f"{BASE}/reports/agents": {
+        f"{BASE}/dispositions": {
             "get": {
-                "operationId": "reportAgents",
-                "summary": "Ask how the agents spoke",
-                "description": "Their calls that ended in the period, taken together: talk, interruptions, silences, "
-                "pace, questions, quality and intents.",
+                "operationId": "listDispositions",
+                "summary": "List changes of dispositions",
+                "description": "Of all customers, those that took effect last first. A page shows what the pages "
+                "before did not, whatever is sent meanwhile. With `status` it may be short, or empty, while "
+                "`next_cursor` leads on to further ones.",
                 "tags": ["Read"],
-                "parameters": [*query(rollup_models.AGENTS_QUERY, rollup_examples.AGENTS_QUERY), *parameters()],
-                "responses": answers,
+                "parameters": [*query(disposition_models.CHANGES_QUERY, examples.CHANGES_QUERY), *parameters()],
+                "responses": responses("ChangesData", examples.CHANGES, 422, faults=examples.QUERY_FAULTS),
             }
         },
     }
@@ -246,8 +255,12 @@ def _callbacks() -> dict[str, Any]:
                 "description": "The same content under the same `webhook-id`, delivered or not, with as many tries as "
                 "at first. One that is pending already stays as it is. The request has no body.",
                 "tags": ["Callbacks"],
-                "parameters": [path_parameter("call_id", "call123"), *parameters()],
-                "responses": responses("ResentCallData", examples.RESENT_CALL, 404, missing="Call not found"),
+                "parameters": [path_parameter("call_id", "call123"), idempotency_key(), *parameters()],
+                "responses": responses(
+                    *("ResentCallData", examples.RESENT_CALL, 404, 409, 422),
+                    missing="Call not found",
+                    faults=examples.KEY_FAULTS,
+                ),
             }
         },
         f"{BASE}/callbacks": {
@@ -269,9 +282,11 @@ def _callbacks() -> dict[str, Any]:
                 "a time: where `more` is true, the same request goes on. Callbacks that are pending or delivered stay "
                 "as they are. One unknown id refuses the whole request.",
                 "tags": ["Callbacks"],
-                "parameters": parameters(),
+                "parameters": [idempotency_key(), *parameters()],
                 "requestBody": body("ResendBody", examples.RESEND_BODY),
-                "responses": responses("ResentData", examples.RESENT, 404, 413, 415, 422, missing="Callback not found"),
+                "responses": responses(
+                    "ResentData", examples.RESENT, 404, 409, 413, 415, 422, missing="Callback not found"
+                ),
             }
         },
     }

@@ -1,5 +1,6 @@
 """What the OpenAPI document is put together from: parameters, bodies, and every status with its headers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -35,6 +36,16 @@ REQUEST_HEADERS = [
     },
 ]
 
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "For 24 hours a request that is sent again with the same key is not done again, but answered as it "
+    "was: 1 to 255 visible characters, with or without quotes",
+    "schema": {"type": "string", "pattern": '^(?:"[ !#-\\[\\]-~]{1,255}"|[!#-\\[\\]-~]{1,255})$'},
+    "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+}
+
 ANSWER_HEADERS = {
     "x-request-id": (
         "The request's id, to be quoted in questions",
@@ -49,6 +60,7 @@ ANSWER_HEADERS = {
         {"type": "string"},
     ),
     "Retry-After": ("Whole seconds after which a request succeeds", {"type": "integer", "minimum": 1}),
+    "Link": ('Where a table goes on, as `<?cursor=…>; rel="next"` (RFC 8288)', {"type": "string"}),
     "Allow": ("The methods that the path has", {"type": "string"}),
 }
 
@@ -67,6 +79,7 @@ _REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     ),
     404: ("No such resource of this tenant and subtenant", "Not found", ()),
     405: ("The path does not have this method", "Method Not Allowed", ("Allow",)),
+    409: ("A request with this `Idempotency-Key` is under way", "A request with this Idempotency-Key is under way", ()),
     413: ("The body is larger than 5 MB, as sent or decompressed", "Request body is larger than 5 MB", ()),
     415: ("The body is not JSON, or its encoding is not known", "Content-Type must be application/json", ()),
     422: ("The contents are at fault; nothing was stored or sent", "Validation failed", ()),
@@ -84,7 +97,7 @@ _REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
-def query(adapter: TypeAdapter[Any], values: dict[str, str]) -> list[dict[str, Any]]:
+def query(adapter: TypeAdapter[Any], values: Mapping[str, str]) -> list[dict[str, Any]]:
     """The parameters after the `?`, each with an example."""
     described = adapter.json_schema()
     return [
@@ -100,6 +113,11 @@ def query(adapter: TypeAdapter[Any], values: dict[str, str]) -> list[dict[str, A
     ]
 
 
+def idempotency_key() -> dict[str, str]:
+    """The header of writes that a request sent again would do again."""
+    return {"$ref": "#/components/parameters/Idempotency-Key"}
+
+
 def path_parameter(name: str, value: str) -> dict[str, Any]:
     """A part of the path, with an example."""
     return {
@@ -112,9 +130,21 @@ def path_parameter(name: str, value: str) -> dict[str, Any]:
     }
 
 
-def parameters() -> list[dict[str, Any]]:
-    """The headers that every request has."""
-    return [{"$ref": f"#/components/parameters/{parameter['name']}"} for parameter in REQUEST_HEADERS]
+def parameters(*, of_partner: bool = False) -> list[dict[str, Any]]:
+    """The headers that every request has; one that is for no tenant has none of a tenant's."""
+    return [
+        {"$ref": f"#/components/parameters/{parameter['name']}"}
+        for parameter in REQUEST_HEADERS
+        if not (of_partner and parameter["required"])
+    ]
+
+
+def for_no_tenant(answers: dict[str, Any]) -> dict[str, Any]:
+    """The same statuses, where no tenant can be at fault."""
+    answers["400"]["description"] = "The request itself is malformed"
+    answers["400"]["content"]["application/json"]["example"]["message"] = "Request headers are too large."
+    answers["403"]["description"] = "Wrong credentials (without the `RateLimit` headers)"
+    return answers
 
 
 def _schema(name: str) -> dict[str, str]:

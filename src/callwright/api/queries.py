@@ -4,13 +4,14 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Request
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
+from callwright.analysis import Intent
 from callwright.api.faults import faults_of
-from callwright.api.rules import Rule, UntilTime, UtcTime
+from callwright.api.rules import Id, Rule, UntilTime, UtcTime
 from callwright.errors import ValidationFailed
 
 PAGE = 50
@@ -48,6 +49,23 @@ def place_of(cursor: str) -> tuple[datetime, str]:
     return at, found[2]
 
 
+def mark_of(*parts: str) -> str:
+    """Write down where a page ends, by any texts without U+0000, in letters, digits, `_` and `-`."""
+    return base64.urlsafe_b64encode("\0".join(parts).encode()).decode().rstrip("=")
+
+
+def parts_of(mark: str) -> list[str]:
+    """The texts of `mark_of`.
+
+    Raises:
+        ValueError: It has not written this.
+    """
+    try:
+        return base64.b64decode(mark + "=" * (-len(mark) % 4), altchars=b"-_", validate=True).decode().split("\0")
+    except (binascii.Error, UnicodeError):
+        raise ValueError(mark) from None
+
+
 Since = Annotated[UtcTime, Field(description="Then or later: ISO 8601 in UTC, with `Z`")]
 Until = Annotated[UntilTime, Field(description="Before: ISO 8601 in UTC, with `Z`")]
 Limit = Annotated[
@@ -59,10 +77,22 @@ Limit = Annotated[
     Field(description=f"The most on a page, {PAGE} unless given"),
 ]
 
+IntentFilter = Annotated[
+    Annotated[
+        Intent | Literal["NOT_ASSESSED", "FAILED"],
+        Rule("must be one of INTERESTED, NOT_INTERESTED, NEUTRAL, NOT_QUALIFIED, NOT_AVAILABLE, NOT_ASSESSED, FAILED"),
+    ],
+    Field(
+        description="Calls that have ended with this intent; `NOT_ASSESSED`: completed without one; `FAILED`: those "
+        "that could not be processed"
+    ),
+]
+Disposition = Annotated[Id, Field(description="Of customers who are in this disposition now")]
 
 CURSOR_RULE = Rule("must be the next_cursor of a page")
 CURSOR_FIELD = Field(description="The `next_cursor` of the page before")
 CursorText = Annotated[str, StringConstraints(strict=True, max_length=110)]
+MarkText = Annotated[str, StringConstraints(strict=True, max_length=3_000)]
 """To be followed by a validator that knows which places there are in this list."""
 
 

@@ -10,8 +10,10 @@ from callwright.api.auth import Admitted
 from callwright.api.body import read_body
 from callwright.api.callback_models import CALLBACK_QUERY, RESEND
 from callwright.api.envelope import Envelope, success
+from callwright.api.once import answered_once
 from callwright.api.queries import PAGE, cursor_of, moment, place_of, read_query
 from callwright.callbacks import Wanted
+from callwright.db import Connection
 from callwright.errors import NotFound
 
 if TYPE_CHECKING:
@@ -26,9 +28,11 @@ async def resend_of_call(request: Request, caller: Admitted, call_id: str) -> En
     """Send a call's callback again; one that is pending stays as it is."""
     if not call_id or "\0" in call_id:
         raise NotFound("Call not found")  # nothing has such an id, and PostgreSQL could not even be asked
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
-        state = await redelivery.resend_of_call(connection, caller.scope, call_id)
-    return success({"call_id": call_id, **asdict(state)})
+
+    async def send_again(connection: Connection) -> object:
+        return {"call_id": call_id, **asdict(await redelivery.resend_of_call(connection, caller.scope, call_id))}
+
+    return await answered_once(request, caller, None, send_again)
 
 
 @router.get("/callbacks")
@@ -64,5 +68,8 @@ async def resend(request: Request, caller: Admitted) -> Envelope:
         until=moment(body.get("until")),
         callback_ids=body.get("callback_ids"),
     )
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
-        return success(asdict(await redelivery.resend_undelivered(connection, wanted)))
+
+    async def send_again(connection: Connection) -> object:
+        return asdict(await redelivery.resend_undelivered(connection, wanted))
+
+    return await answered_once(request, caller, body, send_again)

@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 
-from callwright import calls, customers, db
+from callwright import calls, customers
 from callwright.api.auth import Admitted
 from callwright.api.body import read_body
 from callwright.api.envelope import Envelope, success
 from callwright.api.models import BATCH_CALL, DISPOSITION, CallRecord
+from callwright.api.once import answered_once
+from callwright.db import Connection
 from callwright.kill_points import reached, soon_reached
 from callwright.submissions import Submission
 
@@ -45,9 +47,11 @@ async def batch_call(request: Request, caller: Admitted) -> Envelope:
 async def disposition_status(request: Request, caller: Admitted) -> Envelope:
     """Set a customer's disposition; answered once it is committed and in effect."""
     body = await read_body(request, DISPOSITION)
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+
+    async def set_it(connection: Connection) -> None:
         await customers.set_disposition(connection, caller.scope, body["customer_id"], body.get("disposition_status"))
-    return success()
+
+    return await answered_once(request, caller, body, set_it)
 
 
 def submission(record: CallRecord) -> Submission:

@@ -5,10 +5,12 @@ from fastapi import APIRouter, Request
 from callwright import db, reports
 from callwright.api.auth import Admitted
 from callwright.api.call_models import CALL_QUERY, cursor_of_calls, place_of_calls
+from callwright.api.disposition_models import CHANGES_QUERY, cursor_of_changes, place_of_changes
 from callwright.api.envelope import Envelope, success
 from callwright.api.queries import PAGE, moment, read_query
 from callwright.errors import NotFound
-from callwright.reports import contacts
+from callwright.reports import contacts, disposition_list
+from callwright.reports.disposition_list import WantedChanges
 
 router = APIRouter(prefix="/api/v1/partner")
 
@@ -23,6 +25,8 @@ async def list_calls(request: Request, caller: Admitted) -> Envelope:
         agent_id=query.get("agent_id"),
         customer_id=query.get("customer_id"),
         state=query.get("status"),
+        intent=query.get("intent"),
+        disposition=query.get("disposition"),
     )
     after = place_of_calls(query["cursor"]) if "cursor" in query else None
     async with db.transaction(request.app.state.pool, caller.scope) as connection:
@@ -30,6 +34,21 @@ async def list_calls(request: Request, caller: Admitted) -> Envelope:
             connection, caller.scope, wanted, most=int(query.get("limit", PAGE)), after=after
         )
     return success({"calls": page, "next_cursor": place and cursor_of_calls(place)})
+
+
+@router.get("/dispositions")
+async def list_changes(request: Request, caller: Admitted) -> Envelope:
+    """List the changes of dispositions, those that took effect last first."""
+    query = read_query(request, CHANGES_QUERY)
+    wanted = WantedChanges(
+        moment(query.get("since")), moment(query.get("until")), query.get("customer_id"), query.get("status")
+    )
+    after = place_of_changes(query["cursor"]) if "cursor" in query else None
+    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+        page, place = await disposition_list.list_changes(
+            connection, caller.scope, wanted, most=int(query.get("limit", PAGE)), after=after
+        )
+    return success({"dispositions": page, "next_cursor": place and cursor_of_changes(place)})
 
 
 # An id may hold a slash: it arrives percent-encoded, and the server has undone that before the path is matched.

@@ -18,10 +18,10 @@ from starlette.requests import ClientDisconnect
 
 from callwright import db
 from callwright.dashboards.assets import accepted_codings
-from callwright.dashboards.places import NoPlace, Places
 from callwright.dashboards.rendering import render_refusal
 from callwright.errors import NotFound, SetupError, Unavailable
 from callwright.framing import LOCALHOST, frame_ancestors, read_origin
+from callwright.places import NoPlace, Places
 from callwright.reports import viewers
 from callwright.tokens import TokenRefused
 

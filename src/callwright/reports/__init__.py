@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from callwright import results
+from callwright import results, rollups
 from callwright.analysis.fields import callback_fields, evidence_fields
 from callwright.callbacks import WANTED, Wanted
 from callwright.calls import CallbackState, State
@@ -136,6 +136,8 @@ class WantedCalls:
     Attributes:
         since: Received then or later.
         until: Received before.
+        intent: One of `rollups.LABELS`: of calls that have ended.
+        disposition: Those of customers who are in this disposition now.
     """
 
     since: datetime | None = None
@@ -143,6 +145,8 @@ class WantedCalls:
     agent_id: str | None = None
     customer_id: str | None = None
     state: State | None = None
+    intent: str | None = None
+    disposition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ _BATCHES = """
             coalesce($6::uuid, '00000000-0000-0000-0000-000000000000'))
     ORDER BY received_at DESC, batch_id DESC LIMIT $7
 """
-_OF_BATCHES = """
+_OF_BATCHES = f"""
     SELECT c.call_id, c.state, c.failure_code, c.failure_message, c.callback_state, c.batch_id, c.start_time,
         c.end_time, c.received_at, c.changed_at, c.ended_at, c.contact_number, c.agent_id, c.customer_id, c.industry,
         c.function, b.received_at AS at, asked.ord
@@ -174,8 +178,16 @@ _OF_BATCHES = """
         AND (b.batch_id IS DISTINCT FROM $4 OR asked.ord < $5)
         AND ($6::text IS NULL OR c.customer_id = $6) AND ($7::text IS NULL OR c.agent_id = $7)
         AND ($8::text IS NULL OR c.state = $8)
-    ORDER BY b.received_at DESC, b.batch_id DESC, asked.ord DESC LIMIT $9
-"""
+        AND ($9::text IS NULL OR (  -- as EXISTS it may get a plan that hashes all of the subtenant's rows
+            SELECT CASE WHEN e.completed THEN coalesce(e.intent, '{rollups.NOT_ASSESSED}') ELSE '{rollups.FAILED}' END
+            FROM ended_calls e
+            WHERE e.partner_id = $1 AND e.subtenant_no = $2 AND e.customer_id = c.customer_id
+                AND e.end_time = c.end_time AND e.call_id = c.call_id) = $9)
+        AND ($10::text IS NULL OR (
+            SELECT k.disposition_status FROM customers k
+            WHERE k.partner_id = $1 AND k.subtenant_no = $2 AND k.customer_id = c.customer_id) = $10)
+    ORDER BY b.received_at DESC, b.batch_id DESC, asked.ord DESC LIMIT $11
+"""  # noqa: S608
 
 
 async def list_calls(
@@ -195,7 +207,7 @@ async def list_calls(
         the `MOST_BATCHES` that it has looked at are wanted.
     """
     whose, rows = (scope.partner_id, scope.subtenant_no), list[asyncpg.Record]()
-    filters = wanted.customer_id, wanted.agent_id, wanted.state
+    filters = wanted.customer_id, wanted.agent_id, wanted.state, wanted.intent, wanted.disposition
     place, looked_at, count = after, 0, FIRST_BATCHES
     while True:  # one statement for all the batches may get a plan that reads all of their calls
         at, batch_id, number = (place.at, place.batch_id, place.number) if place else (None, None, None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from callwright import rollups
-from callwright.db import Scope
+from callwright.db import Connection, Scope
 
 LONGEST = timedelta(days=1_098)
 """Three years with a leap day each: twice that is read, for the period before."""
@@ -12,7 +12,7 @@ LONGEST = timedelta(days=1_098)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Calls that ended on the days from `since` on and before `until`, in the partner's time zone; None is no filter.
+    """Calls that ended on the days from `since` on and before `until`; None is no filter.
 
     Attributes:
         since: The first day.
@@ -21,6 +21,7 @@ class Asked:
         customer_id: The customer's.
         disposition: Those of customers who are in this disposition now.
         intent: One of `rollups.LABELS`.
+        time_zone: Whose days they are; None for the partner's own, by which the rollups are kept.
     """
 
     since: date
@@ -29,6 +30,7 @@ class Asked:
     customer_id: str | None = None
     disposition: str | None = None
     intent: str | None = None
+    time_zone: str | None = None
 
     @property
     def before(self) -> "Asked":
@@ -38,7 +40,13 @@ class Asked:
     @property
     def live(self) -> bool:
         """Whether the rollups do not know of it, so that the calls themselves are read."""
-        return self.customer_id is not None or self.disposition is not None
+        return self.customer_id is not None or self.disposition is not None or self.time_zone is not None
+
+
+async def knows_zone(connection: Connection, time_zone: str) -> bool:
+    """Whether the database, which has a list of its own, can tell the days of a time zone."""
+    known: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1)", time_zone)
+    return known
 
 
 class Statement:
@@ -74,6 +82,7 @@ class Statement:
     def beginning(self, since: date) -> str:
         """`house`, `due` and `spans`: the days that have to be read from the calls, from `since` on."""
         first, last = self.day(since), self.day(self.asked.until)
+        zone = "p.time_zone" if self.asked.time_zone is None else f"{self.give(self.asked.time_zone)}::text"
         if self.asked.live:
             spans = f"SELECT {first} AS since, {last} AS until"
         else:
@@ -83,7 +92,7 @@ class Statement:
             """  # noqa: S608
         return f"""
             WITH house AS (
-                SELECT p.time_zone, r.time_zone IS NOT DISTINCT FROM p.time_zone AS kept
+                SELECT {zone} AS time_zone, r.time_zone IS NOT DISTINCT FROM p.time_zone AS kept
                 FROM partners p
                 LEFT JOIN rolled_subtenants r ON r.partner_id = p.partner_id AND r.subtenant_no = $2
                 WHERE p.partner_id = $1

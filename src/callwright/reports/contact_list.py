@@ -62,6 +62,7 @@ class Page:
         descending: The largest first; what is not known comes last either way.
         skip: How many come before.
         most: How many.
+        after: The id after which the page begins, for those that are sorted by it from the smallest on.
     """
 
     search: str = ""
@@ -69,6 +70,7 @@ class Page:
     descending: bool = True
     skip: int = 0
     most: int = 25
+    after: str | None = None
 
 
 async def list_contacts(connection: Connection, scope: Scope, asked: Asked, page: Page) -> tuple[list[Contact], bool]:
@@ -83,7 +85,7 @@ async def list_contacts(connection: Connection, scope: Scope, asked: Asked, page
     statement = Statement(scope, asked)
     beginning = statement.beginning(asked.since)
     columns = ", ".join(f"c.{name}" for name in rollups.CONTACT_COLUMNS)
-    wanted, order = _wanted(statement, page.search), _order(page)
+    wanted, order = _wanted(statement, page), _order(page)
     most = f"{statement.give(min(page.skip, MOST_SKIPPED) + page.most + 1)}::bigint"
     pending = "AND customer_id IN (SELECT customer_id FROM pending) AND (SELECT kept FROM ready)"
     text = f"""
@@ -137,7 +139,7 @@ def _had_call(statement: Statement, which: str = "") -> str:
     """
 
 
-def _wanted(statement: Statement, search: str) -> str:
+def _wanted(statement: Statement, page: Page) -> str:
     """Conditions on a contact `c`. It had a call in the period: its last one tells, unless that came after it."""
     asked = statement.asked
     since, until = statement.midnight(asked.since), statement.midnight(asked.until)
@@ -160,6 +162,8 @@ def _wanted(statement: Statement, search: str) -> str:
         found.append("c.intent IS NULL")
     elif asked.intent is not None:
         found.append(f"c.intent = {statement.give(asked.intent)}")
-    if search:
-        found.append(f"strpos(c.words, lower({statement.give(search)}::text)) > 0")
+    if page.search:
+        found.append(f"strpos(c.words, lower({statement.give(page.search)}::text)) > 0")
+    if page.after is not None:
+        found.append(f"c.customer_id > {statement.give(page.after)}")
     return " AND ".join(found)

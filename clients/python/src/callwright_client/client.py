@@ -6,7 +6,7 @@ from typing import Self
 
 import httpx
 
-from callwright_client import endpoints
+from callwright_client import endpoints, reports
 from callwright_client.batches import Batcher
 from callwright_client.drivers import AsyncDriver, Driver, Listing, Method
 from callwright_client.errors import CallwrightError
@@ -31,6 +31,18 @@ class Methods:
     erase_customer = Method(endpoints.erase_customer)
     erase_person = Method(endpoints.erase_person)
     get_erasure = Method(endpoints.get_erasure)
+    report_summary = Method(reports.report_summary)
+    report_intent = Method(reports.report_intent)
+    report_concerns = Method(reports.report_concerns)
+    report_pitch_gaps = Method(reports.report_pitch_gaps)
+    report_trends = Method(reports.report_trends)
+    report_dispositions = Method(reports.report_dispositions)
+    report_leaderboard = Method(reports.report_leaderboard)
+    report_contacts = Listing(reports.report_contacts)
+    report_calls = Listing(reports.report_calls)
+    list_dispositions = Listing(reports.list_dispositions)
+    list_tenants = Listing(reports.list_tenants)
+    get_usage = Method(reports.get_usage)
     report_on_agents = Method(endpoints.report_on_agents)
     report_on_agents_csv = Method(endpoints.report_on_agents_csv)
     get_rubric = Method(endpoints.get_rubric)

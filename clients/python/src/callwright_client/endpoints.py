@@ -13,6 +13,7 @@ from callwright_client.models import (
     Callback,
     CallbackState,
     CallState,
+    Intent,
     ListedCall,
     ResentCallback,
     Rubric,
@@ -42,19 +43,20 @@ class Pages(Generic[T]):
         self._core = core
         self._path = path
         self._name = name
-        self._query = [*_given(limit=str(MOST_A_PAGE), **query)]
+        self._query = [*given(limit=str(MOST_A_PAGE), **query)]
         self._cursor: str | None = None
 
     def next_page(self) -> Flow[list[T]]:
         """The next page, which may be short or empty although there is more."""
-        data = yield from self._core.data("GET", self._path, query=[*self._query, *_given(cursor=self._cursor)])
+        data = yield from self._core.data("GET", self._path, query=[*self._query, *given(cursor=self._cursor)])
         self._cursor = data["next_cursor"]
         self.more = self._cursor is not None
         page: list[T] = data[self._name]
         return page
 
 
-def _given(**values: SentTime | None) -> Iterator[tuple[str, str]]:
+def given(**values: SentTime | None) -> Iterator[tuple[str, str]]:
+    """What is not None, as it is sent."""
     for name, value in values.items():
         if value is not None:
             yield name, utc(value)
@@ -79,11 +81,13 @@ def list_calls(
     agent_id: str | None = None,
     customer_id: str | None = None,
     status: CallState | None = None,
+    intent: Intent | None = None,
+    disposition: str | None = None,
 ) -> Pages[ListedCall]:
     """Calls received since (then or later) and until (before), those that were received last first."""
-    return Pages(
-        core, "calls", "calls", since=since, until=until, agent_id=agent_id, customer_id=customer_id, status=status
-    )
+    came_of_it = {"intent": intent, "disposition": disposition}
+    whose = {"agent_id": agent_id, "customer_id": customer_id}
+    return Pages(core, "calls", "calls", since=since, until=until, status=status, **whose, **came_of_it)
 
 
 def get_batch(core: Core, batch_id: str) -> Flow[Batch]:
@@ -141,7 +145,7 @@ def erase_person(
     core: Core, *, customer_id: str | None = None, phone: str | None = None, email: str | None = None
 ) -> Flow[Erasure]:
     """Erase whoever has an id, a phone number or an address, with all calls; exactly one of them is given."""
-    return core.data("POST", "erasures", body=dict(_given(customer_id=customer_id, phone=phone, email=email)))
+    return core.data("POST", "erasures", body=dict(given(customer_id=customer_id, phone=phone, email=email)))
 
 
 def get_erasure(core: Core, erasure_id: str) -> Flow[Erasure]:
@@ -153,21 +157,21 @@ def report_on_agents(
     core: Core, *, since: datetime | str, until: datetime | str | None = None, agent_id: str | None = None
 ) -> Flow[AgentsReport]:
     """How the agents spoke in calls that ended in a period of at most 366 days."""
-    return core.data("GET", "reports/agents", query=_given(since=since, until=until, agent_id=agent_id))
+    return core.data("GET", "reports/agents", query=given(since=since, until=until, agent_id=agent_id))
 
 
 def report_on_agents_csv(
     core: Core, *, since: datetime | str, until: datetime | str | None = None, agent_id: str | None = None
 ) -> Flow[str]:
     """The same as a table, one row an agent."""
-    query = _given(since=since, until=until, agent_id=agent_id, format="csv")
+    query = given(since=since, until=until, agent_id=agent_id, format="csv")
     answer = yield from core.exchange("GET", "reports/agents", query=query)
     return answer.body.decode("utf-8-sig")
 
 
 def get_rubric(core: Core, version: int | None = None) -> Flow[Rubric]:
     """By what the calls of the subtenant are judged: the rubric in force, or another version."""
-    return core.data("GET", "rubric", query=_given(version=None if version is None else str(version)))
+    return core.data("GET", "rubric", query=given(version=None if version is None else str(version)))
 
 
 def apply_rubric(core: Core, document: Mapping[str, Any]) -> Flow[AppliedRubric]:
@@ -200,7 +204,7 @@ def resend_callbacks(
     callback_ids: Sequence[str] | None = None,
 ) -> Flow[int]:
     """Send all undelivered callbacks of a span of time again, or those named; gives how many are on their way."""
-    body: dict[str, object] = dict(_given(since=since, until=until))
+    body: dict[str, object] = dict(given(since=since, until=until))
     if callback_ids is not None:
         body["callback_ids"] = list(callback_ids)
     resent, more = 0, True

@@ -1,4 +1,4 @@
-"""How many pages are made at a time: who looks leaves connections to who sends calls, and to other partners."""
+"""How many pages and reports are made at a time: who looks leaves connections to who sends calls, and to others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 PATIENCE_SECONDS = 10.0
-"""How long somebody waits for a page to be begun."""
+"""How long somebody waits for a page or a report to be begun."""
 
 
 class NoPlace(Exception):
@@ -17,7 +17,7 @@ class Places:
     """The places of a process.
 
     Args:
-        most: Pages that are made at a time.
+        most: Pages and reports that are made at a time.
         of_a_partner: Those of one partner.
         patience: Seconds.
     """
