@@ -21,22 +21,21 @@ async def a_server(database_url: str, **changes: Any) -> AsyncIterator[tuple[int
     """A server with these settings on a port of its own, its stop, and its end."""
     listener, stop = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     port = listener.getsockname()[1]
-    folder = tempfile.TemporaryDirectory()
-    own = {"database_url": database_url, "secret_key": SECRET_KEY, "data_dir": folder.name}
-    settings = Settings(**{**own, **changes})
-    running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop, listener=listener))
-    async with httpx.AsyncClient() as client:
-        while not running.done():
-            with suppress(httpx.ConnectError):
-                await client.get(f"http://127.0.0.1:{port}/healthz")
-                break
-            await asyncio.sleep(0.01)
-    try:
-        yield port, stop, running
-    finally:
-        stop.set()
-        await running
-        folder.cleanup()
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"database_url": database_url, "secret_key": SECRET_KEY, "data_dir": folder}
+        settings = Settings(**{**own, **changes})
+        running = asyncio.create_task(web.serve(settings, host="127.0.0.1", port=port, stop=stop, listener=listener))
+        async with httpx.AsyncClient() as client:
+            while not running.done():
+                with suppress(httpx.ConnectError):
+                    await client.get(f"http://127.0.0.1:{port}/healthz")
+                    break
+                await asyncio.sleep(0.01)
+        try:
+            yield port, stop, running
+        finally:
+            stop.set()
+            await running
 
 
 async def talk(port: int, *sent: bytes) -> bytes:

@@ -81,7 +81,7 @@ def test_what_did_not_come_from_the_host_neither_counts_nor_makes_good() -> None
 class Call:
     """As much of a call as a step that fails looks at."""
 
-    partner_id, call_id, attempts = 1, "call-1", 1
+    partner_id, call_id, attempts, test = 1, "call-1", 1, False
 
 
 async def ended(monkeypatch: pytest.MonkeyPatch, work: Any, attempts: int = 1) -> bool | None:

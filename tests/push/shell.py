@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 
@@ -20,6 +22,7 @@ class Shell:
     environment: dict[str, str] = field(default_factory=dict)
 
     async def start(self, *words: str) -> asyncio.subprocess.Process:
+        """Start it as a terminal would: what runs in the background of a shell takes no notice of Ctrl-C."""
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "callwright", *words),
             cwd=self.folder,
@@ -27,6 +30,7 @@ class Shell:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     async def run(self, *words: str, code: int = 0) -> str:
