@@ -26,6 +26,7 @@ from callwright import (
     db,
     ended_calls,
     erasures,
+    idempotency,
     queue,
     results,
     retention,
@@ -243,6 +244,7 @@ async def _erase(connection: Connection, order: Order, call_ids: Sequence[str]) 
     rows += more
     rows += await results.erase(connection, partner_id, ids)
     rows += await corrections.erase(connection, partner_id, ids)
+    rows += await idempotency.erase(connection, partner_id, ids)
     rows += await ended_calls.erase(connection, partner_id, ids)
     rows += await calls.erase(connection, partner_id, doomed, order.erasure_id)
     if any(each.under_way for each in doomed):

@@ -1,5 +1,6 @@
 """What was answered to requests that carried an Idempotency-Key, so that one that is sent again does nothing anew."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from callwright.db import Connection, Scope
@@ -57,6 +58,22 @@ async def keep_answer(connection: Connection, scope: Scope, key: str, request_ha
         """,
         *(scope.partner_id, scope.subtenant_no, key, request_hash, answer),
     )
+
+
+async def erase(connection: Connection, partner_id: int, call_ids: Sequence[str]) -> int:
+    """Delete the answers that tell of calls, and the keys that may too; gives how many.
+
+    All of a partner's answers are read, of which there are those of a day.
+    """
+    rows = await connection.fetch(
+        """
+        DELETE FROM idempotent_answers
+        WHERE partner_id = $1 AND convert_from(answer, 'UTF8')::json #>> '{data,call_id}' = ANY($2::text[])
+        RETURNING true
+        """,
+        *(partner_id, call_ids),
+    )
+    return len(rows)
 
 
 async def keep_house(connection: Connection) -> None:

@@ -125,9 +125,10 @@ async def full_of_marks(house: House, pool: Pool, rows: Pool) -> None:
     answer = await house.client.put(
         f"{BASE}/ingest/disposition-status",
         json={"customer_id": f"{MARK}-customer", "disposition_status": f"{MARK} won"},
+        headers={"idempotency-key": "won"},
     )
     assert answer.status_code == 200
-    resent = await house.client.post(f"{BASE}/calls/{ID_MARK}/callback")
+    resent = await house.client.post(f"{BASE}/calls/{ID_MARK}/callback", headers={"idempotency-key": f"{MARK}-again"})
     assert resent.json()["data"]["resent"]
     await house.until(ID_MARK, lambda each: each["callback_status"] == "delivered")
     token = (await house.client.get(f"{BASE}/dashboard/auth/token")).json()["data"]["token"]
