@@ -3,7 +3,7 @@
 from typing import Any
 
 from callwright.api import search_models
-from callwright.api.openapi_parts import BASE, parameters, query, responses
+from callwright.api.openapi_parts import BASE, for_no_tenant, parameters, query, responses
 
 
 def search_paths() -> dict[str, Any]:
@@ -29,8 +29,8 @@ def search_paths() -> dict[str, Any]:
                 "summary": "Search for words in transcripts of all tenants",
                 "description": "As `search`, in all calls of the partner. It takes no tenant headers.",
                 "tags": ["Read"],
-                "parameters": [*query(search_models.WHOLE_SEARCH_QUERY, example), *parameters()[2:]],
-                "responses": responses(*found, faults=search_models.SEARCH_FAULTS),
+                "parameters": [*query(search_models.WHOLE_SEARCH_QUERY, example), *parameters(of_partner=True)],
+                "responses": for_no_tenant(responses(*found, faults=search_models.SEARCH_FAULTS)),
             }
         },
     }

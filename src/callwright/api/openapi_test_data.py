@@ -16,7 +16,7 @@ def test_data_paths() -> dict[str, Any]:
                 "deletes some thousands of calls: where `more` is true, the same request goes on. It takes no tenant "
                 "headers.",
                 "tags": ["Test mode"],
-                "parameters": parameters()[2:],
+                "parameters": parameters(of_partner=True),
                 "responses": responses("WipedData", {"deleted": 128, "more": False}),
             }
         },
