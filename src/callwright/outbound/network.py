@@ -99,9 +99,12 @@ class LoopStream(httpcore.AsyncNetworkStream):
             raise httpcore.ConnectError(ssl.SSLError("Something came before TLS"))
         with _named(httpcore.ConnectTimeout, httpcore.ConnectError):
             async with asyncio.timeout(timeout):
-                upgraded = await asyncio.get_running_loop().start_tls(
-                    wire.transport, wire, ssl_context, server_hostname=server_hostname
-                )
+                try:
+                    upgraded = await asyncio.get_running_loop().start_tls(
+                        wire.transport, wire, ssl_context, server_hostname=server_hostname
+                    )
+                except ValueError as error:  # a name that cannot stand in a certificate, as one with an empty label
+                    raise ssl.SSLError(str(error)) from error
         wire.transport = cast("asyncio.Transport", upgraded)
         return self
 
@@ -199,5 +202,5 @@ def _named(late: type[httpcore.TimeoutException], broken: type[httpcore.NetworkE
         yield
     except TimeoutError as error:
         raise late(error) from error
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:  # TLS's own among them
         raise broken(error) from error

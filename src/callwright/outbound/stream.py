@@ -1,8 +1,6 @@
-"""A connection's bytes, so that nothing of it is endless beside a body, and every fault of TLS has a name."""
+"""A connection's bytes, so that nothing of it is endless beside a body."""
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 import httpcore
@@ -24,13 +22,10 @@ class BoundedStream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
         self._left = BESIDE_BODY_BYTES
-        self._ended = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
         """Read, as far as the bound goes."""
-        with _named():
-            data = await self._stream.read(max_bytes, timeout)
-        self._ended = not data
+        data = await self._stream.read(max_bytes, timeout)
         self._left -= len(data)
         if self._left < 0:
             raise httpcore.RemoteProtocolError("Too much that is no body")
@@ -39,8 +34,7 @@ class BoundedStream(httpcore.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
         """Write; a request begins, and with it the bound."""
         self._left = BESIDE_BODY_BYTES
-        with _named():
-            await self._stream.write(buffer, timeout)
+        await self._stream.write(buffer, timeout)
 
     def body(self, size: int) -> None:
         """Let some of what was read count as body: `size` in bytes."""
@@ -58,23 +52,11 @@ class BoundedStream(httpcore.AsyncNetworkStream):
     ) -> Self:
         """Go on in TLS; what is counted is what it carries."""
         try:
-            with _named():
-                return type(self)(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+            return type(self)(await self._stream.start_tls(ssl_context, server_hostname, timeout))
         except BaseException:  # httpcore closes after errors, but not where a deadline ends the handshake
             await self._stream.aclose()
             raise
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's
-        """What the connection knows of itself; the pool takes one that has something to read for ended."""
-        return (info == "is_readable" and self._ended) or self._stream.get_extra_info(info)
-
-
-@contextmanager
-def _named() -> Iterator[None]:
-    """Turn what the TLS library raises as it is (httpcore knows it in handshakes only) into httpcore's own."""
-    try:
-        yield
-    except ssl.SSLError as error:
-        raise httpcore.ReadError(error) from error
-    except ValueError as error:  # a name that cannot stand in a certificate, as one with an empty label
-        raise httpcore.ConnectError(ssl.SSLError(str(error))) from error
+        """What the connection knows of itself."""
+        return self._stream.get_extra_info(info)
