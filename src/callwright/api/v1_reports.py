@@ -77,10 +77,10 @@ async def _of_period(
     """Read all figures of a period, as the dashboard does, and tell some of them."""
     query = read_query(request, REPORT_QUERY)
     asked = asked_of(query, caller.partner.time_zone)
-    if asked.time_zone is not None:
-        async with _reading(request, caller, asked):
-            pass  # but for whether there is such a zone
     async with _place(request, caller):
+        if asked.time_zone is not None:
+            async with db.transaction(request.app.state.pool, caller.scope) as connection:
+                await _check_zone(connection, asked)
         found = await insights.read_overview(request.app.state.pool, caller.scope, asked)
     return _written(name, answer(found), query, asked, caller)
 
@@ -149,9 +149,14 @@ async def _reading(request: Request, caller: Caller, asked: Asked) -> AsyncItera
         Unavailable: As `_place`.
     """
     async with _place(request, caller), db.transaction(request.app.state.pool, caller.scope) as connection:
-        if asked.time_zone is not None and not await knows_zone(connection, asked.time_zone):
-            raise unknown_zone()
+        await _check_zone(connection, asked)
         yield connection
+
+
+async def _check_zone(connection: Connection, asked: Asked) -> None:
+    """Refuse a time zone that the database does not know."""
+    if asked.time_zone is not None and not await knows_zone(connection, asked.time_zone):
+        raise unknown_zone()
 
 
 def _most(query: Mapping[str, Any]) -> int:
