@@ -139,7 +139,11 @@ async def test_reports_and_what_belongs_to_the_partner(desk: Desk) -> None:
         assert (await desk.ask(f"report_{name}", **days))["first_day"] == "2023-01-01", name
     assert await desk.ask("report_contacts", search="nobody", **days) == []
     assert await desk.ask("report_calls", engaged="yes", **days) == []
-    assert {each["customer_id"] for each in await desk.ask("list_dispositions", since=EVER)} <= {"customer123"}
+    await desk.ask("set_disposition", "customer123", "won")
+    changes = await desk.ask("list_dispositions", since=EVER, customer_id="customer123", status="won")
+    assert [(each["customer_id"], each["status"], each["source"]) for each in changes] == [
+        ("customer123", "won", "api")
+    ]
     assert await desk.ask("list_calls", intent="INTERESTED", disposition="won") == []
     assert [each["tenant_id"] for each in await desk.ask("list_tenants")]
     assert (await desk.ask("get_usage", "2023-01"))["limits"]
