@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
@@ -18,6 +19,7 @@ from bench.figures import BenchFailed, Figure
 from bench.house import House, a_house, first_line, running, serving, tail
 from bench.load import paced
 from bench.partner import Partner, a_partner
+from bench.processors import seconds_of
 from bench.scale import Scale
 from callwright import calls, db
 from callwright.recordings.audio import decode
@@ -32,10 +34,11 @@ async def measure(scale: Scale) -> list[Figure]:
     """Figures 3 and 5."""
     async with a_house() as house, a_partner(house) as partner:
         decoding = [await decodings(house.folder / "recording.wav", scale.seconds)]
-        rate, size = await piped(house, partner, scale.piped)
-        with_two, _ = await piped(house, partner, scale.piped, workers=2)
+        once = await piped(house, partner, scale.piped)
+        with_two = await piped(house, partner, scale.piped, workers=2)
         decoding.append(await decodings(house.folder / "recording.wav", scale.seconds))
         busy = await while_busy(house, partner, scale)
+    rate = once.rate
     pairs = max(1.0, (os.cpu_count() or 2) / 2)
     p99 = quantiles(busy, n=100, method="inclusive")[98]
     return [
@@ -50,10 +53,12 @@ async def measure(scale: Scale) -> list[Figure]:
         ),
         Figure("pipeline, against decoding alone", f"{rate:,.0f} calls/s", f"{median(decoding):,.0f} decodings/s",
                rate / median(decoding)),
-        Figure("pipeline, two workers", f"{with_two:,.0f} calls/s", f"{rate:,.0f} calls/s by one", with_two / rate,
-               note="on the same cores"),
-        Figure("database of a million calls", f"{size / 1e3:.1f} GB", note="of a minute each, with all that is kept of "
-               "them; recordings are in the store, as large as they were sent"),
+        Figure("processor time of a call", f"{sum(once.spent.values()) * 1000:.1f} ms", note=", ".join(
+               f"{name} {seconds * 1000:.1f} ms" for name, seconds in once.spent.items())),
+        Figure("pipeline, two workers", f"{with_two.rate:,.0f} calls/s", f"{rate:,.0f} calls/s by one",
+               with_two.rate / rate, note="on the same cores"),
+        Figure("database of a million calls", f"{once.size / 1e3:.1f} GB", note="of a minute each, with all that is "
+               "kept of them; recordings are in the store, as large as they were sent"),
         Figure(
             "p99 of a batch while the pipeline is busy",
             f"{p99 * 1000:,.0f} ms",
@@ -90,8 +95,23 @@ def stub_worker(house: House, partner: Partner) -> Iterator[tuple[Popen[bytes], 
         yield process, log
 
 
-async def piped(house: House, partner: Partner, count: int, *, workers: int = 1) -> tuple[float, float]:
-    """Calls per second, from workers that are ready and a full queue to the last callback; and bytes for each call."""
+@dataclass(frozen=True, slots=True)
+class Piped:
+    """What calls took from workers that are ready and a full queue to the last callback.
+
+    Attributes:
+        rate: Calls per second.
+        size: Bytes in the database for each.
+        spent: Seconds of a processor for each, by whose: PostgreSQL's, the first worker's, and its decoders'.
+    """
+
+    rate: float
+    size: float
+    spent: dict[str, float]
+
+
+async def piped(house: House, partner: Partner, count: int, *, workers: int = 1) -> Piped:
+    """Have calls processed."""
     before = await database_size(house)
     await accept(house, partner.places(), count)
     wanted = await partner.received() + count
@@ -99,10 +119,19 @@ async def piped(house: House, partner: Partner, count: int, *, workers: int = 1)
         running = [stack.enter_context(stub_worker(house, partner)) for _ in range(workers)]
         for process, log in running:
             await first_line(process, log)
-        started, done = time.perf_counter(), await partner.received()
+        started, done, at_first = time.perf_counter(), await partner.received(), spent(house, running[0][0].pid)
         await until_received(partner, wanted, running[0][1])
         rate = (wanted - done) / (time.perf_counter() - started)
-    return rate, (await database_size(house) - before) / count
+        at_last = spent(house, running[0][0].pid)
+    of_each = {name: (at_last[name] - seconds) / (wanted - done) for name, seconds in at_first.items()}
+    return Piped(rate, (await database_size(house) - before) / count, of_each)
+
+
+def spent(house: House, worker: int) -> dict[str, float]:
+    """Seconds of a processor that PostgreSQL, a worker and its decoders have used so far."""
+    postmaster = int((house.folder / "data/postgres/postmaster.pid").read_text().split()[0])
+    own, decoders = seconds_of(worker)
+    return {"PostgreSQL": sum(seconds_of(postmaster)), "the worker": own, "decoding": decoders}
 
 
 async def database_size(house: House) -> int:

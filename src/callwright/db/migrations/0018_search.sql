@@ -1,4 +1,4 @@
--- Words in transcripts (docs/decisions/search-in-an-index.md). No table of its own: what is found is read from the
+-- Words in transcripts (docs/decisions/search-in-windows.md). No table of its own: what is found is read from the
 -- transcripts themselves, by an index that goes with their rows.
 
 -- Words as people say them: English and Latin script stemmed as English, Devanagari as Hindi, and none of them dropped:
