@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +41,7 @@ async def test_a_missing_engine_shows_at_start() -> None:
     with pytest.raises(SetupError, match="model"):
         async with Transcriber.open("faster-whisper:/nowhere", EngineOptions(), processes=1):
             pass
+    assert not any("Executor" in type(each).__name__ for each in threading.enumerate())  # Python's exit would meet it
 
 
 async def test_a_failure_in_the_process_reaches_the_caller_and_the_process_lives(tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ async def test_an_engine_that_cannot_be_started_again_is_an_outage_of_ours(
     async with Transcriber.open("pocketsphinx", EngineOptions(), processes=1) as transcriber:
         slot = transcriber._engines.get_nowait()
         transcriber._engines.put_nowait(slot)
-        slot.close()
+        await slot.close()
         load = slot._load
         gone = partial(processes._load, "faster-whisper:/nowhere", EngineOptions())
         monkeypatch.setattr(slot, "_load", gone)  # as where its model was removed

@@ -59,7 +59,10 @@ class _Slot:
             loop = asyncio.get_running_loop()
             try:
                 self._pid = await loop.run_in_executor(executor, self._load)
-            except BaseException:
+            except Exception:
+                await _shut_down(executor)
+                raise
+            except BaseException:  # it may load for long still, and is not waited for
                 executor.shutdown(wait=False, cancel_futures=True)
                 raise
             self._executor = executor
@@ -74,26 +77,26 @@ class _Slot:
             job = asyncio.get_running_loop().run_in_executor(self._executor, call)  # fails where it has died meanwhile
             return await asyncio.wait_for(job, limit)
         except BrokenProcessPool:
-            self.close()
+            await self.close()
             raise StepFailed(
                 "transcription_failed", "The speech engine broke off on this recording.", retry=True
             ) from None
         except TimeoutError:
-            self.close()
+            await self.close()
             raise StepFailed(
                 "transcription_failed", f"The speech engine did not finish within {limit:.0f} s.", retry=True
             ) from None
         except asyncio.CancelledError:
-            self.close()
+            await self.close()
             raise
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the process, whatever it does."""
         if self._executor is not None:
+            executor, self._executor = self._executor, None
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
+            await _shut_down(executor)
 
 
 class Transcriber:
@@ -137,7 +140,7 @@ class Transcriber:
             yield cls(engines, listeners, spec, options)
         finally:
             for slot in (*engines, *listeners):
-                slot.close()
+                await slot.close()
 
     async def transcribe(
         self,
@@ -200,6 +203,15 @@ class Transcriber:
     async def _hear(self, call: "partial[T]", seconds: float) -> T:
         """Run a call that takes an engine."""
         return await _first_free(self._engines, partial(_run, self.spec, self._options, call), seconds)
+
+
+async def _shut_down(executor: ProcessPoolExecutor) -> None:
+    """Have an executor end whose process has nothing more to do.
+
+    Waited for, because Python's own exit wakes every executor that is still ending, and a pipe that is closed at just
+    that moment shows the operator a traceback.
+    """
+    await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
 
 async def _first_free(free: "asyncio.Queue[_Slot]", call: "partial[T]", seconds: float) -> T:
