@@ -43,9 +43,9 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 MOST_RECORDINGS: Final = 100
 """What one process decodes."""
 
-MOST_IDLE: Final = 8
+MOST_IDLE: Final = 24
 IDLE_SECONDS: Final = 10.0
-"""How many processes wait for a further recording of their subtenant's, and how long."""
+"""How many processes wait for a further recording of their subtenant's, with 5 MB of memory each, and how long."""
 
 
 def _limit(memory_bytes: int, cpu_seconds: int, file_bytes: int, *, shared: bool = False) -> None:
