@@ -1,6 +1,7 @@
 """The store on a folder: durable before it returns, whole or not at all, and never outside its folder."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -137,6 +138,18 @@ async def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         await store.get(KEY, tmp_path / "copy")
     with pytest.raises(FileNotFoundError):
         await store.read(KEY, 0, 1)
+
+
+async def test_an_object_that_is_not_there_leaves_no_garbage(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    gc.disable()  # what only the collector removes stays for thousands of calls that failed
+    try:
+        await store.delete(KEY)
+        await asyncio.sleep(0)
+        left = [each for each in gc.get_objects() if isinstance(each, FileNotFoundError) and KEY in str(each)]
+    finally:
+        gc.enable()
+    assert not left
 
 
 async def test_delete_removes(tmp_path: Path) -> None:

@@ -224,6 +224,8 @@ async def _settled(pending: Awaitable[T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait({future}, timeout=_SETTLING)
         raise
+    finally:
+        del future, pending  # what it raises remembers this frame: each would keep the other alive
 
 
 def _remove_unfinished(path: Path) -> None:
