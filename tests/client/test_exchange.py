@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from callwright_client import errors
-from callwright_client.endpoints import get_call, list_calls, resend_callbacks
+from callwright_client.endpoints import get_call, list_calls, resend_callback, resend_callbacks, set_disposition
 from callwright_client.errors import (
     ERRORS,
     ApiError,
@@ -41,7 +41,7 @@ def test_a_request_that_is_answered_is_sent_once() -> None:
     assert stage.waits == []
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 415, 422])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 413, 415, 422])
 def test_what_stays_refused_is_sent_once(status: int) -> None:
     stage = Stage([answer(status, b'{"success": false, "message": "No"}', x_request_id="r-1")])
     with pytest.raises(ERRORS.get(status, ApiError)) as refused:
@@ -54,7 +54,7 @@ def test_what_stays_refused_is_sent_once(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "failing", [answer(500), answer(502, b"<html>"), answer(503), answer(504), Lost("ReadTimeout")]
+    "failing", [answer(409), answer(500), answer(502, b"<html>"), answer(503), answer(504), Lost("ReadTimeout")]
 )
 def test_what_may_pass_is_tried_again_with_growing_waits(failing: object, longest_jitter: None) -> None:
     stage = Stage([failing, failing, failing, answer()])  # type: ignore[list-item]
@@ -155,7 +155,31 @@ def test_more_is_asked_for_until_nothing_is_left() -> None:
     ]
     stage = Stage([answer(200, body) for body in told])
     assert stage.run(resend_callbacks(stage.core(), since="2026-01-05T10:00:00Z")) == 1007
-    assert len(stage.sent) == 2
+    assert len(stage.sent) == len({*keys_of(stage)}) == 2, "a second request with the key of the first does nothing"
+
+
+def keys_of(stage: Stage) -> list[str]:
+    return [value.decode() for sent in stage.sent for name, value in sent.headers if name == b"idempotency-key"]
+
+
+def test_all_tries_of_a_write_have_one_key_and_each_write_has_its_own() -> None:
+    stage = Stage([Lost("ReadTimeout"), answer(409), answer()])
+    core = stage.core()
+    stage.run(set_disposition(core, "customer-1", "won"))
+    assert len(stage.sent) == len(keys_of(stage)) == 3
+    assert len({*keys_of(stage)}) == 1
+    stage.run(set_disposition(core, "customer-1", "won"))
+    stage.run(resend_callback(core, "call-1"))
+    assert len({*keys_of(stage)}) == 3
+    stage.run(set_disposition(core, "customer-1", "won", idempotency_key="deal-7"))
+    stage.run(resend_callback(core, "call-1", idempotency_key="deal-7"))
+    assert keys_of(stage)[-2:] == ["deal-7", "deal-7"]
+
+
+def test_what_needs_no_key_has_none() -> None:
+    stage = Stage([answer()])
+    stage.run(get_call(stage.core(), "call-1"))
+    assert keys_of(stage) == []
 
 
 def test_a_server_that_always_has_more_is_not_asked_for_ever() -> None:

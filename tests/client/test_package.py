@@ -124,7 +124,7 @@ async def test_the_examples_run(
     assert webhook.verify(BODY, signed(partner.webhook_secret))["call_id"] == "call-1"
     await asyncio.to_thread(run, later)
 
-    opened, pushed, streamed, verified = examples(HOW_TO)
+    opened, pushed, streamed, once, verified = examples(HOW_TO)
     client: Client = (await asyncio.to_thread(run, opened))["client"]
     records = [a_record("one"), a_record("two", call__id=5), None]
     made = await asyncio.to_thread(run, pushed, client=client, records=records)
@@ -132,6 +132,9 @@ async def test_the_examples_run(
     assert "line 2, None: call.id id must be a string" in capsys.readouterr().out
     await asyncio.to_thread(run, streamed, client=client, records=records)
     assert "2 ({'field': '', 'message': 'call must be an object'},)" in capsys.readouterr().out
+    await asyncio.to_thread(client.push_calls, [a_record("won", customer__id="customer-42")])
+    await asyncio.to_thread(run, once, client=client)
+    assert (await asyncio.to_thread(client.get_customer, "customer-42"))["disposition_status"] == "won"
     given = {"new_secret": partner.webhook_secret, "old_secret": partner.webhook_secret, "body": BODY}
     assert run(verified, **given, headers=signed(partner.webhook_secret))["summary"] is None, "it is of another day"
     client.close()

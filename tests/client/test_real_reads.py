@@ -86,6 +86,12 @@ async def test_dispositions(desk: Desk) -> None:
     assert (await desk.ask("get_customer", "customer123"))["disposition_status"] == "won"
     with pytest.raises(NotFound, match="Customer not found"):
         await desk.ask("set_disposition", "nobody", "won")
+    for _ in range(2):
+        await desk.ask("set_disposition", "customer123", "lost", idempotency_key="deal-7")
+    with pytest.raises(ValidationFailed, match="must not be sent again with another request"):
+        await desk.ask("set_disposition", "customer123", "won", idempotency_key="deal-7")
+    history = (await desk.ask("get_customer", "customer123"))["disposition_history"]
+    assert [entry["status"] for entry in history if entry["source"] == "api"] == ["lost", "won"]
 
 
 async def test_callbacks_again(house: House, partner: NewPartner, desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
+from uuid import uuid4
 
 from callwright_client.erasure_models import Erasure
 from callwright_client.exchange import Core, Flow, in_path, utc
@@ -62,10 +63,17 @@ def given(**values: SentTime | None) -> Iterator[tuple[str, str]]:
             yield name, utc(value)
 
 
-def set_disposition(core: Core, customer_id: str, disposition_status: str | None) -> Flow[None]:
-    """Set a customer's disposition, in effect at once; None leaves it as it is."""
+def set_disposition(
+    core: Core, customer_id: str, disposition_status: str | None, *, idempotency_key: str | None = None
+) -> Flow[None]:
+    """Set a customer's disposition, in effect at once; None leaves it as it is. One key does it once."""
     body = {"customer_id": customer_id, "disposition_status": disposition_status}
-    return core.data("PUT", "ingest/disposition-status", body=body)
+    return core.data("PUT", "ingest/disposition-status", body=body, idempotency_key=idempotency_key or a_key())
+
+
+def a_key() -> str:
+    """A key of no other request: the tries of one are known by it."""
+    return str(uuid4())
 
 
 def get_call(core: Core, call_id: str) -> Flow[Call]:
@@ -179,9 +187,9 @@ def apply_rubric(core: Core, document: Mapping[str, Any]) -> Flow[AppliedRubric]
     return core.data("PUT", "rubric", body=dict(document))
 
 
-def resend_callback(core: Core, call_id: str) -> Flow[ResentCallback]:
-    """Send a call's callback again; one that is pending stays as it is."""
-    return core.data("POST", f"calls/{in_path(call_id)}/callback")
+def resend_callback(core: Core, call_id: str, *, idempotency_key: str | None = None) -> Flow[ResentCallback]:
+    """Send a call's callback again; one that is pending stays as it is. One key does it once."""
+    return core.data("POST", f"calls/{in_path(call_id)}/callback", idempotency_key=idempotency_key or a_key())
 
 
 def list_callbacks(
@@ -209,7 +217,7 @@ def resend_callbacks(
         body["callback_ids"] = list(callback_ids)
     resent, more = 0, True
     while more:
-        data = yield from core.data("POST", "callbacks/resend", body=body)
+        data = yield from core.data("POST", "callbacks/resend", body=body, idempotency_key=a_key())
         resent += int(data["resent"])
         more = data["more"] and data["resent"]
     return resent

@@ -19,7 +19,8 @@ class CallwrightError(Exception):
 class ConnectionFailed(CallwrightError):
     """No answer came before the deadline: whether the request was carried out is not known.
 
-    Every request of this client may be sent again: calls that were accepted are duplicates then.
+    It may be asked for again: calls that were accepted are duplicates then, and `set_disposition` and `resend_callback`
+    do nothing twice that has the same `idempotency_key`.
     """
 
 
@@ -75,6 +76,10 @@ class MethodNotAllowed(ApiError):
     """405: the server is older than this client, and does not have this yet."""
 
 
+class Conflict(ApiError):
+    """409: a request with the same `idempotency_key` is still under way, for longer than the deadline."""
+
+
 class TooLarge(ApiError):
     """413: the body is over the limit."""
 
@@ -124,6 +129,7 @@ ERRORS: dict[int, type[ApiError]] = {
     403: Forbidden,
     404: NotFound,
     405: MethodNotAllowed,
+    409: Conflict,
     413: TooLarge,
     415: UnsupportedMediaType,
     422: ValidationFailed,

@@ -31,8 +31,8 @@ FIRST_WAIT = 0.5
 
 LONGEST_WAIT = 30.0
 
-WORTH_A_RETRY = frozenset({429, 500, 502, 503, 504})
-"""What may pass; 502 and 504 are a proxy's."""
+WORTH_A_RETRY = frozenset({409, 429, 500, 502, 503, 504})
+"""What may pass: 409 is that an earlier try is still under way; 502 and 504 are a proxy's."""
 
 T = TypeVar("T")
 
@@ -133,18 +133,32 @@ class Core:
             clock=self._clock,
         )
 
-    def data(self, method: str, path: str, *, query: Iterable[tuple[str, str]] = (), body: object = None) -> Flow[Any]:
+    def data(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Iterable[tuple[str, str]] = (),
+        body: object = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[Any]:
         """Ask, and take what there is to say out of the envelope; `body` is written as JSON.
 
         Raises:
             CallwrightError: As `exchange`.
         """
         content = None if body is None else encoded(body)
-        answer = yield from self.exchange(method, path, query=query, content=content)
+        answer = yield from self.exchange(method, path, query=query, content=content, idempotency_key=idempotency_key)
         return data_of(answer)
 
     def exchange(
-        self, method: str, path: str, *, query: Iterable[tuple[str, str]] = (), content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Iterable[tuple[str, str]] = (),
+        content: bytes | None = None,
+        idempotency_key: str | None = None,
     ) -> Flow[Answer]:
         """Send a request, again where that can help, until it is answered or the deadline is over.
 
@@ -153,6 +167,7 @@ class Core:
             path: Below `/api/v1/partner/`, percent-encoded.
             query: What follows the `?`.
             content: JSON in UTF-8.
+            idempotency_key: By which the server knows another try of the same; None where it needs none.
 
         Raises:
             ApiError: The server refused it.
@@ -165,6 +180,8 @@ class Core:
         headers = (*self._headers, (b"x-request-id", request_id.encode()))
         if content is not None:
             headers = (*headers, (b"content-type", b"application/json"))
+        if idempotency_key is not None:
+            headers = (*headers, (b"idempotency-key", idempotency_key.encode()))
         send = Send(method, url, headers, content, self._timeout)
         longest, doubtful = FIRST_WAIT, False
         while True:
