@@ -10,7 +10,7 @@ from docs_site.schemas import Field, Schema, fields, kind_of, resolved
 FOLDER = "reference/endpoints"
 _OWN_HEADERS = (
     '-H "x-api-key: $API_KEY" -H "x-api-secret: $API_SECRET"',
-    '-H "x-tenant-id: acme" -H "x-sub-tenant-id: sales-north"',
+    '-H "x-tenant-id: acme-uk" -H "x-sub-tenant-id: inside-sales"',
 )
 _MARK = "<!-- made by docs_site/endpoints.py from the OpenAPI document -->"
 

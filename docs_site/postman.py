@@ -12,8 +12,8 @@ _VARIABLES = {
     "base_url": "http://127.0.0.1:8000",
     "api_key": "",
     "api_secret": "",
-    "tenant_id": "acme",
-    "sub_tenant_id": "sales-north",
+    "tenant_id": "acme-uk",
+    "sub_tenant_id": "inside-sales",
 }
 _HEADERS = {
     "x-api-key": "{{api_key}}",

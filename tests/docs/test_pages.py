@@ -55,6 +55,21 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert broken(path) == []
 
 
+def test_shell_examples_use_what_the_quickstart_sets() -> None:
+    """Whoever goes on from the quickstart, in the same terminal, can run the commands of every page as they stand."""
+    quickstart = blocks(ROOT / "docs/quickstart.md", "sh")
+    set_there = {name for block in quickstart for name in re.findall(r"\b([A-Z][A-Z_]+)=", block.body)} | {
+        "HOME",
+        "EDITOR",
+    }
+    for path in PAGES:
+        body = "".join(block.body for block in blocks(path, "sh"))
+        used, set_here = re.findall(r"\$([A-Z][A-Z_]+)", body), re.findall(r"\b([A-Z][A-Z_]+)=", body)
+        assert {*used} <= {*set_there, *set_here}, path.name
+        for name, tenant in (("x-tenant-id", "acme-uk"), ("x-sub-tenant-id", "inside-sales")):
+            assert {*re.findall(rf"{name}: ([^\"']+)[\"']", body)} <= {tenant}, path.name
+
+
 def test_broken_links_are_found(tmp_path: Path) -> None:
     sample = tmp_path / "sample.md"
     sample.write_text(
