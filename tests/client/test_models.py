@@ -23,8 +23,10 @@ from callwright.api import (
 from callwright_client import endpoints, reports
 from callwright_client import erasure_models as our_erasures
 from callwright_client import models as ours
+from callwright_client import report_models as our_reports
 from callwright_client import rollup_models as our_rollups
 from callwright_client import search_models as our_searches
+from callwright_client.client import Methods
 
 PAIRS: list[tuple[Any, Any]] = [
     (models.CallRecord, ours.CallRecord),
@@ -41,6 +43,18 @@ PAIRS: list[tuple[Any, Any]] = [
     (analysis_models.CallSummary, ours.CallSummary),
     (search_models.HitData, our_searches.Hit),
     (erasure_models.ErasureData, our_erasures.Erasure),
+    (report_models.SummaryData, our_reports.Summary),
+    (report_models.IntentReportData, our_reports.IntentReport),
+    (report_models.ConcernsData, our_reports.ConcernsReport),
+    (report_models.PitchGapsData, our_reports.PitchGapsReport),
+    (report_models.TrendsData, our_reports.TrendsReport),
+    (report_models.DispositionsReportData, our_reports.DispositionsReport),
+    (report_models.LeaderboardData, our_reports.Leaderboard),
+    (report_models.ContactData, our_reports.Contact),
+    (report_models.CallBehindData, our_reports.CallBehind),
+    (disposition_models.ChangeData, our_reports.DispositionChange),
+    (partner_models.TenantData, our_reports.Tenant),
+    (partner_models.UsageData, our_reports.PartnerUsage),
 ]
 
 NARROWER = {".transcript[].speaker"}
@@ -113,6 +127,15 @@ def member_fits(theirs: Any, own: Any, path: str) -> bool:
 @pytest.mark.parametrize(("theirs", "own"), PAIRS, ids=[own.__name__ for _, own in PAIRS])
 def test_a_type_holds_what_the_server_has(theirs: Any, own: Any) -> None:
     assert misfits(theirs, own) == []
+
+
+def test_every_method_says_what_it_answers() -> None:
+    """A checker of types knows every key of an answer; what is a table or a number is one."""
+    for name, method in vars(Methods).items():
+        flow = getattr(method, "_flow", None) or getattr(method, "_pages", None)
+        if flow is not None:
+            answered = get_args(get_type_hints(flow)["return"])[-1]
+            assert is_typeddict(answered) or answered in (str, int, NoneType), name
 
 
 def test_misfits_are_found() -> None:
