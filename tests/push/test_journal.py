@@ -2,7 +2,11 @@
 
 import csv
 import os
+import resource
+import signal
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,6 +49,33 @@ def test_what_a_crash_has_left_half_written_is_cut_off(tmp_path: Path, rest: byt
         journal.add(SECOND)
         assert list(journal.outcomes()) == [*FIRST, *SECOND]
     assert path.read_bytes().startswith(whole + b"[[4")
+
+
+def test_a_disk_that_is_full_is_told_and_what_was_kept_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with Journal(path) as journal:
+        journal.add(FIRST)
+        whole = path.read_bytes()
+        with resource_limit(len(whole) + 5), pytest.raises(SetupError, match="cannot be written") as told:
+            journal.add(SECOND)
+        assert "Make room" in told.value.fix
+        assert journal.counts.rows == 2
+        with resource_limit(len(whole) + 5):
+            journal.close()
+    with Journal(path) as journal:
+        assert list(journal.outcomes()) == FIRST
+
+
+@contextmanager
+def resource_limit(most: int) -> Iterator[None]:
+    """No file gets more bytes, as on a disk that is full."""
+    handled, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handled)
 
 
 def test_each_batch_is_on_disk_before_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

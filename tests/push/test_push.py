@@ -220,6 +220,17 @@ async def test_how_to_read_a_file_is_told_by_options_and_files(shell: Shell) -> 
     assert told["left_out"] == []
 
 
+@pytest.mark.parametrize("name", ["calls.csv", "link.csv", "how.toml"])
+async def test_a_report_takes_the_place_of_nothing_that_is_read(shell: Shell, name: str) -> None:
+    path = write_csv(shell.folder / "calls.csv", [a_line(1)])
+    (shell.folder / "link.csv").symlink_to(path)
+    (shell.folder / "how.toml").write_text('timezone = "UTC"')
+    before = {each: each.read_bytes() for each in (path, shell.folder / "how.toml")}
+    words = ("push", "calls.csv", "--dry-run", "--mapping", "how.toml", "--report", name)
+    assert f"The report would take the place of {name}" in await shell.run(*words, code=1)
+    assert {each: each.read_bytes() for each in before} == before
+
+
 @pytest.mark.parametrize("words", [("--map", "x"), ("--map", "=call.id"), ("--set", "industry")])
 async def test_options_of_no_form_are_refused(shell: Shell, words: tuple[str, ...]) -> None:
     write_csv(shell.folder / "calls.csv", [])

@@ -20,6 +20,7 @@ from rich.progress import (
 from callwright.analysis.text import clean
 from callwright.cli.partner_side import ApiKey, Caller, SecretFile, Subtenant, Tenant, Url, caller, client_of
 from callwright.cli.session import out, print_json, print_table
+from callwright.errors import SetupError
 from callwright.settings import default_state_dir
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def push(  # noqa: PLR0913 - the options of a command
     from callwright.push.mapping import instructions, read_mapping  # noqa: PLC0415 - others start without it
     from callwright.push.reading import Job  # noqa: PLC0415 - likewise
 
+    if report is not None and report.exists() and any(report.samefile(each) for each in (file, mapping) if each):
+        raise SetupError(f"The report would take the place of {report}", "Name another file with --report")
     told = instructions(_pairs(map_, "--map"), _pairs(set_, "--set"), timezone, time_format)
     job = Job(file, read_mapping(mapping).and_then(told) if mapping else told, encoding)
     who = None if dry_run else caller(url, api_key, api_secret_file, tenant, subtenant)

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Self
@@ -115,10 +116,19 @@ class Journal:
         self._file.truncate()
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Keep what became of the rows of a batch; on disk when this returns."""
-        self._file.write(_written(outcomes))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Keep what became of the rows of a batch; on disk when this returns.
+
+        Raises:
+            SetupError: The disk is full, or fails.
+        """
+        try:
+            self._file.write(_written(outcomes))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise SetupError(
+                f"{self.path} cannot be written: {error.strerror}", "Make room; the same command goes on from here"
+            ) from None
         self.counts.add(outcomes)
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -129,7 +139,8 @@ class Journal:
 
     def close(self) -> None:
         """Let others open it."""
-        self._file.close()
+        with suppress(OSError):  # of what cannot be written, `add` has told
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self
