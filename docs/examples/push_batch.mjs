@@ -40,9 +40,11 @@ async function push(calls, tries = 5) {
         },
         body: JSON.stringify({ data: calls }),
       });
-      const told = await answer.json();
+      const text = await answer.text();
+      const failed = answer.status >= 500; // which may be a proxy's, and no JSON
+      const told = failed ? { message: `${answer.status}: ${text}` } : JSON.parse(text);
       if (answer.ok) return told.data;
-      if (answer.status !== 429 && answer.status < 500) throw Object.assign(new Error(told.message), told);
+      if (answer.status !== 429 && !failed) throw Object.assign(new Error(told.message), told);
       wait = Number(answer.headers.get("retry-after") ?? wait);
       if (!left) throw new Error(told.message);
     } catch (error) {

@@ -192,6 +192,25 @@ async def test_a_receiver_believes_no_other_and_takes_each_once(partner: Partner
         assert [await told.readline() for _ in range(2)] == [b"call-1 completed None\n", b"call-2 completed None\n"]
 
 
+@pytest.mark.parametrize("kind", ["sh", "py", "mjs"])
+async def test_a_push_is_sent_again_whatever_says_that_it_failed(kind: str) -> None:
+    """As a proxy does, which answers with a page."""
+    async with serve() as server:
+
+        async def fail_once(request: bytes, writer: asyncio.StreamWriter) -> None:
+            first = len(server.requests) == 1
+            body, status = (
+                (b"<html>Bad Gateway</html>", 502) if first else (b'{"success":true,"data":{"accepted":1}}', 200)
+            )
+            writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n" % (status, len(body)) + body)
+
+        server.routes["/api/v1/partner/ingest/batch-call"] = fail_once
+        names = ("API_KEY", "API_SECRET", "CALL_ID", "RECORDING_URL", "CALLBACK_URL")
+        variables = {"PATH": os.environ["PATH"], "API_URL": server.url("").rstrip("/"), **dict.fromkeys(names, "x")}
+        assert '"accepted"' in await Partner(variables, 0).run(f"push_batch.{kind}")
+        assert len(server.requests) == 2
+
+
 def signed(secret: str, number: str) -> tuple[bytes, dict[str, str]]:
     body = json.dumps({"call_id": f"call-{number}", "status": "completed", "intent": "None"})
     now = datetime.now(UTC)
