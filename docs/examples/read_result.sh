@@ -5,7 +5,7 @@ while :; do
   call=$(curl -sS --fail-with-body --retry 4 "$API_URL/api/v1/partner/calls/$CALL_ID" \
     -H "x-api-key: $API_KEY" -H "x-api-secret: $API_SECRET" \
     -H "x-tenant-id: acme-uk" -H "x-sub-tenant-id: inside-sales")
-  case $call in *'"status":"completed"'* | *'"status":"failed"'*) break ;; esac
+  case $call in *'"ended_at":null'*) ;; *) break ;; esac
   sleep 2
 done
 echo "$call"

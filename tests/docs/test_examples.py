@@ -211,6 +211,27 @@ async def test_a_push_is_sent_again_whatever_says_that_it_failed(kind: str) -> N
         assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("kind", ["sh", "py", "mjs"])
+async def test_a_result_is_waited_for_whatever_the_call_brings_along(kind: str) -> None:
+    analysis = {"intent": "INTERESTED", "quality_score": 60, "intent_justification": ""}
+    ended = {"status": "completed", "ended_at": "2026-01-05T10:30:00Z", "failure": None, "analysis": analysis}
+    first = {"id": "x", **ended, "status": "fetched", "ended_at": None, "analysis": None}
+    async with serve() as server:
+
+        async def answer(request: bytes, writer: asyncio.StreamWriter) -> None:
+            call = {
+                **(first if len(server.requests) == 1 else {"id": "x", **ended}),
+                "metadata": {"status": "completed"},
+            }
+            body = json.dumps({"success": True, "data": call}, separators=(",", ":")).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+
+        server.routes["/api/v1/partner/calls/x"] = answer
+        variables = {"API_URL": server.url("").rstrip("/"), **dict.fromkeys(("API_KEY", "API_SECRET", "CALL_ID"), "x")}
+        assert "INTERESTED" in await Partner({"PATH": os.environ["PATH"], **variables}, 0).run(f"read_result.{kind}")
+        assert len(server.requests) == 2
+
+
 def signed(secret: str, number: str) -> tuple[bytes, dict[str, str]]:
     body = json.dumps({"call_id": f"call-{number}", "status": "completed", "intent": "None"})
     now = datetime.now(UTC)
