@@ -11,6 +11,8 @@ from docs_site.staging import place
 OPTIONAL = "Decisions"
 """The section that a reader with little room may leave out; the form names it `Optional`."""
 
+_FENCED = re.compile(r"^```.*?^```\n", re.DOTALL | re.MULTILINE)
+
 
 def llms(pages: Path) -> str:
     """The list, with links relative to itself: the pages lie beside it as Markdown.
@@ -42,8 +44,8 @@ def _line(entry: Entry, pages: Path) -> str:
 
 def _first_sentence(text: str) -> str:
     """The first sentence of a page in plain words; of a decision, the decision."""
-    for paragraph in text.split("\n\n"):
-        if paragraph and paragraph[0] not in "#`|<-!":
+    for paragraph in _FENCED.sub("", text).split("\n\n"):
+        if paragraph and paragraph[0] not in "#|<-!":
             plain = re.sub(r"\[([^]]+)]\([^)]*\)", r"\1", " ".join(paragraph.replace("**Decision.** ", "").split()))
             return plain.partition(". ")[0].rstrip(".:")
     return ""

@@ -16,7 +16,7 @@ from docs_site.settings import settings_filled
 from docs_site.staging import place, stage
 
 from callwright.api.openapi import openapi_document
-from docs.pages import ROOT, links, page
+from docs.pages import ROOT, blocks, links, page
 from docs.pages import pages as every_page
 
 DOCUMENT = openapi_document()
@@ -172,6 +172,14 @@ def test_llms_txt_has_the_form_and_every_page(site: Path) -> None:
     assert all((site / link).is_file() and (site / link).with_suffix(".html").is_file() for link in listed)
     documented = {place(path) for path in every_page() if path.is_relative_to(ROOT / "docs") and path != INDEX}
     assert documented | set(pages(DOCUMENT)) <= set(listed)
+
+
+def test_llms_txt_tells_of_a_page_in_its_words_and_not_in_its_code(site: Path) -> None:
+    text = (site / "llms.txt").read_text("utf-8")
+    assert "(how-to/use-the-python-client.md): `callwright-client` is a package of its own" in text
+    code = {line for path in every_page() for block in blocks(path) for line in block.body.splitlines() if line.strip()}
+    notes = re.findall(r"^- \[[^]]+]\([^)]+\): (.*)$", text, re.MULTILINE)
+    assert {*notes} & code == set()
 
 
 def test_what_the_pages_for_managers_name_is_on_the_dashboards() -> None:
