@@ -69,8 +69,9 @@ async def test_a_file_is_pushed_and_reported(partner: Partner) -> None:
     assert [(row[0], row[1], row[2]) for row in rows] == [(str(n + 2), f"call-{n}", "accepted") for n in range(120)]
     assert len({row[-1] for row in rows}) == 3, "batches of 50"
 
-    again = await shell.run("push", "calls.csv")
-    assert "120 rows: 120 accepted" in again, "an answered row is not sent twice"
+    again, said = await (await shell.start("push", "calls.csv")).communicate()
+    assert b"120 rows: 120 accepted" in again, "an answered row is not sent twice"
+    assert b"All 120 rows were answered before, and nothing is sent; --restart" in said
     restarted = json.loads(await shell.run("push", "calls.csv", "--restart", "--json"))
     assert (restarted["sent"], restarted["accepted"], restarted["duplicates"], restarted["changed"]) == (
         True,

@@ -163,7 +163,10 @@ def _send(job: "Job", who: Caller, rows: int, report: Path | None, *, restart: b
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(path, restart=restart))
         if before := journal.counts.rows:
-            Console(stderr=True).print(f"{before:,} of {rows:,} rows were answered before; this goes on behind them.")
+            known = f"{before:,} of {rows:,} rows were answered before; this goes on behind them."
+            if before >= rows:
+                known = f"All {rows:,} rows were answered before, and nothing is sent; --restart sends them again."
+            Console(stderr=True).print(known, soft_wrap=True)
         client = stack.enter_context(client_of(who))
         calls = stack.enter_context(open_calls(job))
         progress = stack.enter_context(_progress(*columns))
