@@ -11,7 +11,7 @@ import pytest_asyncio
 from callwright import partners
 from callwright.db import Pool, everywhere, open_pool
 from callwright.partners import NewPartner
-from callwright_client import AsyncClient, Client
+from callwright_client import AsyncClient, Client, Page
 from partner_api import add_partner
 from real_server import a_server
 
@@ -56,6 +56,15 @@ class Desk:
             return await asyncio.to_thread(lambda: _whole(method(*args, **kwargs)))
         asked = method(*args, **kwargs)
         return [each async for each in asked] if hasattr(asked, "__aiter__") else await asked
+
+    async def page(self, name: str, cursor: str | None, *, limit: int = 100, **kwargs: Any) -> Page[Any]:
+        """One page of a list."""
+        listed = getattr(self.client, name)(**kwargs)
+        if isinstance(self.client, Client):
+            listed_page: Page[Any] = await asyncio.to_thread(listed.page, cursor, limit=limit)
+            return listed_page
+        awaited: Page[Any] = await listed.page(cursor, limit=limit)
+        return awaited
 
     async def close(self) -> None:
         if isinstance(self.client, Client):

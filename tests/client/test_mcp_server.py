@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from mcp import Client as ModelClient
@@ -17,9 +17,9 @@ from callwright import results
 from callwright.cli import mcp as command
 from callwright.db import transaction
 from callwright.errors import SetupError
-from callwright.mcp_server import INSTRUCTIONS, marked, server_for
+from callwright.mcp_server import INSTRUCTIONS, MOST_PAGES, About, _some, marked, server_for
 from callwright.transcription import Transcript, Turn
-from callwright_client import AsyncClient
+from callwright_client import AsyncClient, Page
 from client.conftest import House
 from client.test_real_reads import whose
 from judged import analysis, end
@@ -76,6 +76,7 @@ async def test_every_tool_only_reads(house: House) -> None:
             "list_calls",
             "read_call",
             "read_customer",
+            "report_on_calls",
             "report_on_agents",
         }
         for tool in tools:
@@ -89,12 +90,43 @@ async def test_every_tool_only_reads(house: House) -> None:
 
 async def test_calls_are_listed(house: House) -> None:
     async with a_model(house) as model:
-        assert content(await model.call_tool("search", {"words": "xylophone"})) == {"hits": [], "more": False}
-        some = content(await model.call_tool("list_calls", {"limit": 2}))
-        assert (len(some["calls"]), some["more"]) == (2, True)
+        nothing: dict[str, Any] = {"hits": [], "next_cursor": None}
+        assert content(await model.call_tool("search", {"words": "xylophone"})) == nothing
         done = content(await model.call_tool("list_calls", {"status": "completed", "since": "2020-01-01T00:00:00Z"}))
-        assert ([call["id"] for call in done["calls"]], done["more"]) == (["call-1"], False)
-        assert content(await model.call_tool("list_calls", {"agent_id": "nobody"})) == {"calls": [], "more": False}
+        assert ([call["id"] for call in done["calls"]], done["next_cursor"]) == (["call-1"], None)
+        assert content(await model.call_tool("list_calls", {"agent_id": "nobody"})) == {
+            "calls": [],
+            "next_cursor": None,
+        }
+
+
+async def test_lists_go_on_where_they_ended(house: House) -> None:
+    async with a_model(house) as model:
+        first = content(await model.call_tool("list_calls", {"limit": 2}))
+        rest = content(await model.call_tool("list_calls", {"limit": 2, "cursor": first["next_cursor"]}))
+        assert [len(some["calls"]) for some in (first, rest)] == [2, 1]
+        assert {call["id"] for call in first["calls"] + rest["calls"]} == {"call-0", "call-1", "call-2"}
+        assert rest["next_cursor"] is None
+        refused = await model.call_tool("list_calls", {"cursor": "made up"})
+        assert refused.is_error
+
+
+class Emptied:
+    """A list of which every page is empty and leads on."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    async def page(self, cursor: str | None, *, limit: int) -> Page[Any]:
+        self.asked.append(cursor)
+        return Page([], f"{len(self.asked)}")
+
+
+async def test_empty_pages_are_followed_up_to_an_end() -> None:
+    listed: Any = Emptied()
+    told = await _some("hits", listed, None, 20)
+    assert listed.asked == [None, *(str(number) for number in range(1, MOST_PAGES))]
+    assert f'{{"hits":[],"next_cursor":"{MOST_PAGES}"}}' in told
 
 
 async def test_what_was_said_is_marked_and_seen(house: House) -> None:
@@ -112,6 +144,11 @@ async def test_customers_and_reports(house: House) -> None:
     async with a_model(house) as model:
         customer = content(await model.call_tool("read_customer", {"customer_id": "customer123"}))
         assert customer["rollup"]["calls"]["completed"] == 1
+        for about in get_args(About):
+            days = {"about": about, "first_day": "2023-01-01", "last_day": "2023-01-31", "agent_id": "agent123"}
+            told = content(await model.call_tool("report_on_calls", days))
+            assert (told["first_day"], told["last_day"]) == ("2023-01-01", "2023-01-31"), about
+            assert len(told) > 3
         report = content(await model.call_tool("report_on_agents", {"since": "2023-01-01T00:00:00Z"}))
         assert [agent["agent_id"] for agent in report["agents"]] == ["agent123"]
 
@@ -122,6 +159,7 @@ async def test_customers_and_reports(house: House) -> None:
         ("read_call", {"call_id": "nobody"}, "404: Call not found"),
         ("search", {"words": "-nothing"}, "must contain a word to search for"),
         ("list_calls", {"since": "yesterday"}, "since must be a valid ISO 8601 date string in UTC"),
+        ("report_on_calls", {"first_day": "yesterday"}, "first_day must be a day, as 2026-11-24"),
         ("report_on_agents", {"since": "2020-01-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, "366 days"),
     ],
 )

@@ -132,7 +132,7 @@ async def test_the_examples_run(
     assert "line 2, None: call.id id must be a string" in capsys.readouterr().out
     await asyncio.to_thread(run, streamed, client=client, records=records)
     assert "2 ({'field': '', 'message': 'call must be an object'},)" in capsys.readouterr().out
-    await asyncio.to_thread(client.push_calls, [a_record("won", customer__id="customer-42")])
+    await asyncio.to_thread(client.push_calls, [a_record("won", customer__id="customer-42")])  # type: ignore[list-item]
     await asyncio.to_thread(run, once, client=client)
     assert (await asyncio.to_thread(client.get_customer, "customer-42"))["disposition_status"] == "won"
     given = {"new_secret": partner.webhook_secret, "old_secret": partner.webhook_secret, "body": BODY}

@@ -70,6 +70,10 @@ async def test_lists_go_on_from_page_to_page(house: House, partner: NewPartner, 
     ids = [call["id"] for call in await desk.ask("list_calls", agent_id="x", since=EVER, status="received")]
     assert sorted(ids) == sorted(f"c{n}" for n in range(205))
     assert await house.requests(partner) == 8
+    first = await desk.page("list_calls", None, agent_id="x", limit=7)
+    second = await desk.page("list_calls", first.next_cursor, agent_id="x")
+    assert [call["id"] for call in first.entries + second.entries] == ids[:107]
+    assert await house.requests(partner) == 10
     assert await desk.ask("list_calls", until=datetime(2020, 1, 1, tzinfo=UTC)) == []
     with pytest.raises(ValidationFailed) as refused:
         await desk.ask("list_calls", status="asleep")

@@ -1,6 +1,7 @@
 """The client of Callwright's partner API: push calls, read what came of them, verify callbacks."""
 
 from callwright_client.client import AsyncClient, Client
+from callwright_client.endpoints import Page
 from callwright_client.errors import (
     ApiError,
     BadRequest,
@@ -40,6 +41,7 @@ __all__ = [
     "InvalidWebhook",
     "MethodNotAllowed",
     "NotFound",
+    "Page",
     "PushReport",
     "Pushed",
     "RateLimited",

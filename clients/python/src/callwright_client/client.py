@@ -1,8 +1,10 @@
 """The clients: one that blocks and one for asyncio, with the same methods."""
 
+from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from copy import copy
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import httpx
 
@@ -15,6 +17,8 @@ from callwright_client.models import CallRecord
 from callwright_client.pushed import Pushed, PushReport
 from callwright_client.pushing import push_batch
 from callwright_client.version import __version__
+
+H = TypeVar("H", httpx.Client, httpx.AsyncClient)
 
 
 class Methods:
@@ -54,22 +58,8 @@ class Methods:
     delete_test_data = Method(endpoints.delete_test_data)
 
 
-class Client(Methods, Driver):
-    """A partner's way to Callwright, for one tenant and subtenant; it may be shared by threads.
-
-    Args:
-        base_url: Where Callwright is, as `https://callwright.example.com`.
-        api_key: The partner's key.
-        api_secret: The partner's secret.
-        tenant_id: The tenant: one organisation of the partner.
-        sub_tenant_id: The subtenant: a group, department or team in it.
-        timeout: Seconds for connecting, and for each silence of the server's.
-        deadline: Seconds for one request with all its waits and retries; no try begins after them.
-        http_client: An `httpx.Client` to send by, for a proxy or certificates of your own; the caller closes it.
-
-    Raises:
-        ValueError: The address or one of the names cannot be right.
-    """
+class Account(Methods, Generic[H]):
+    """A partner's way to Callwright, for one tenant and subtenant."""
 
     def __init__(
         self,
@@ -81,19 +71,50 @@ class Client(Methods, Driver):
         *,
         timeout: float = 30.0,
         deadline: float = 120.0,
-        http_client: httpx.Client | None = None,
+        http_client: H | None = None,
     ) -> None:
-        headers = _headers(api_key, api_secret, tenant_id, sub_tenant_id)
+        """Say where Callwright is, and for whom to ask; nothing is sent yet.
+
+        Args:
+            base_url: Where Callwright is, as `https://callwright.example.com`.
+            api_key: The partner's key.
+            api_secret: The partner's secret.
+            tenant_id: The tenant: one organisation of the partner.
+            sub_tenant_id: The subtenant: a group, department or team in it.
+            timeout: Seconds for connecting, and for each silence of the server's.
+            deadline: Seconds for one request with all its waits and retries; no try begins after them.
+            http_client: httpx's own client to send by, for a proxy or certificates of your own; the caller closes it.
+
+        Raises:
+            ValueError: The address or one of the names cannot be right.
+        """
+        headers = {
+            "x-api-key": api_key,
+            "x-api-secret": api_secret,
+            **_tenant_headers(tenant_id, sub_tenant_id),
+            "user-agent": f"callwright-client/{__version__}",
+        }
         self._core = Core(base_url, headers, timeout=timeout, deadline=deadline)
-        self._http = http_client or httpx.Client()
+        self._http: H = http_client or self._new_http()
         self._own = http_client is None
 
-    def for_tenant(self, tenant_id: str, sub_tenant_id: str) -> "Client":
+    @abstractmethod
+    def _new_http(self) -> H:
+        """Connections of the client's own."""
+
+    def for_tenant(self, tenant_id: str, sub_tenant_id: str) -> Self:
         """The same partner for another tenant: over the same connections, within the same rate limit."""
-        other = Client.__new__(type(self))
+        other = copy(self)
         other._core = self._core.for_headers(_tenant_headers(tenant_id, sub_tenant_id))
-        other._http, other._own = self._http, False
+        other._own = False
         return other
+
+
+class Client(Account[httpx.Client], Driver):
+    """A partner's way to Callwright, for one tenant and subtenant; it may be shared by threads."""
+
+    def _new_http(self) -> httpx.Client:
+        return httpx.Client()
 
     def push_calls(self, calls: Iterable[CallRecord]) -> PushReport:
         """Push calls in as few requests as they take, and tell what became of each.
@@ -136,46 +157,11 @@ class Client(Methods, Driver):
         self.close()
 
 
-class AsyncClient(Methods, AsyncDriver):
-    """The same for asyncio: every method is awaited, every list iterated over with `async for`.
+class AsyncClient(Account[httpx.AsyncClient], AsyncDriver):
+    """The same for asyncio: every method is awaited, every list iterated over with `async for`."""
 
-    Args:
-        base_url: As for `Client`, like all that follow.
-        api_key: The partner's key.
-        api_secret: The partner's secret.
-        tenant_id: The tenant.
-        sub_tenant_id: The subtenant.
-        timeout: Seconds for connecting, and for each silence of the server's.
-        deadline: Seconds for one request with all its waits and retries.
-        http_client: An `httpx.AsyncClient` to send by; the caller closes it.
-
-    Raises:
-        ValueError: The address or one of the names cannot be right.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        api_key: str,
-        api_secret: str,
-        tenant_id: str,
-        sub_tenant_id: str,
-        *,
-        timeout: float = 30.0,
-        deadline: float = 120.0,
-        http_client: httpx.AsyncClient | None = None,
-    ) -> None:
-        headers = _headers(api_key, api_secret, tenant_id, sub_tenant_id)
-        self._core = Core(base_url, headers, timeout=timeout, deadline=deadline)
-        self._http = http_client or httpx.AsyncClient()
-        self._own = http_client is None
-
-    def for_tenant(self, tenant_id: str, sub_tenant_id: str) -> "AsyncClient":
-        """The same partner for another tenant: over the same connections, within the same rate limit."""
-        other = AsyncClient.__new__(type(self))
-        other._core = self._core.for_headers(_tenant_headers(tenant_id, sub_tenant_id))
-        other._http, other._own = self._http, False
-        return other
+    def _new_http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient()
 
     async def push_calls(self, calls: Iterable[CallRecord] | AsyncIterable[CallRecord]) -> PushReport:
         """Push calls in as few requests as they take, and tell what became of each.
@@ -228,15 +214,6 @@ async def _each(calls: Iterable[CallRecord] | AsyncIterable[CallRecord]) -> Asyn
     else:
         for call in calls:
             yield call
-
-
-def _headers(api_key: str, api_secret: str, tenant_id: str, sub_tenant_id: str) -> dict[str, str]:
-    return {
-        "x-api-key": api_key,
-        "x-api-secret": api_secret,
-        **_tenant_headers(tenant_id, sub_tenant_id),
-        "user-agent": f"callwright-client/{__version__}",
-    }
 
 
 def _tenant_headers(tenant_id: str, sub_tenant_id: str) -> dict[str, str]:

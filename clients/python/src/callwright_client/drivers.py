@@ -10,7 +10,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 import httpx
 
-from callwright_client.endpoints import Pages
+from callwright_client.endpoints import MOST_A_PAGE, Page, Pages
 from callwright_client.exchange import Answer, Core, Flow, Lost, Send, Wait
 
 P = ParamSpec("P")
@@ -44,9 +44,8 @@ class Driver:
         except httpx.RequestError as error:
             return _lost(error)
 
-    def _entries(self, pages: Pages[T]) -> Iterator[T]:
-        while pages.more:
-            yield from self._run(pages.next_page())
+    def _entries(self, pages: Pages[T]) -> "Entries[T]":
+        return Entries(self, pages)
 
 
 class AsyncDriver:
@@ -76,10 +75,59 @@ class AsyncDriver:
         except httpx.RequestError as error:
             return _lost(error)
 
-    async def _entries(self, pages: Pages[T]) -> AsyncIterator[T]:
-        while pages.more:
-            for entry in await self._run(pages.next_page()):
+    def _entries(self, pages: Pages[T]) -> "AsyncEntries[T]":
+        return AsyncEntries(self, pages)
+
+
+class Entries(Iterator[T]):
+    """A list: its entries, for which each page is asked for when it is reached; or one page that is named."""
+
+    def __init__(self, driver: Driver, pages: Pages[T]) -> None:
+        self._driver = driver
+        self._pages = pages
+        self._left = self._each()
+
+    def __next__(self) -> T:
+        """The next entry."""
+        return next(self._left)
+
+    def page(self, cursor: str | None = None, *, limit: int = MOST_A_PAGE) -> Page[T]:
+        """One page of at most `limit` entries, 1 to 100: the first one, or that of another's `next_cursor`."""
+        return self._driver._run(self._pages.page(cursor, limit))
+
+    def _each(self) -> Iterator[T]:
+        page = self.page()
+        while True:
+            yield from page.entries
+            if page.next_cursor is None:
+                return
+            page = self.page(page.next_cursor)
+
+
+class AsyncEntries(AsyncIterator[T]):
+    """The same for asyncio."""
+
+    def __init__(self, driver: AsyncDriver, pages: Pages[T]) -> None:
+        self._driver = driver
+        self._pages = pages
+        self._left = self._each()
+
+    async def __anext__(self) -> T:
+        """The next entry."""
+        return await anext(self._left)
+
+    async def page(self, cursor: str | None = None, *, limit: int = MOST_A_PAGE) -> Page[T]:
+        """One page of at most `limit` entries, 1 to 100: the first one, or that of another's `next_cursor`."""
+        return await self._driver._run(self._pages.page(cursor, limit))
+
+    async def _each(self) -> AsyncIterator[T]:
+        page = await self.page()
+        while True:
+            for entry in page.entries:
                 yield entry
+            if page.next_cursor is None:
+                return
+            page = await self.page(page.next_cursor)
 
 
 def _arguments(step: Send) -> dict[str, Any]:
@@ -134,7 +182,7 @@ class Method(Generic[P, T]):
 
 
 class Listing(Generic[P, T]):
-    """A list as a method of both clients, whose result is iterated over; each page is asked for when it is reached.
+    """A list as a method of both clients.
 
     Args:
         pages: What it is asked by; the client gives the first argument.
@@ -147,15 +195,15 @@ class Listing(Generic[P, T]):
     @overload
     def __get__(self, client: None, owner: type) -> "Listing[P, T]": ...
     @overload
-    def __get__(self, client: Driver, owner: type) -> Callable[P, Iterator[T]]: ...
+    def __get__(self, client: Driver, owner: type) -> Callable[P, Entries[T]]: ...
     @overload
-    def __get__(self, client: AsyncDriver, owner: type) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, client: AsyncDriver, owner: type) -> Callable[P, AsyncEntries[T]]: ...
     def __get__(self, client: Driver | AsyncDriver | None, owner: type) -> object:
         """The method of a client."""
         if client is None:
             return self
 
-        def call(*args: P.args, **kwargs: P.kwargs) -> Iterator[T] | AsyncIterator[T]:
+        def call(*args: P.args, **kwargs: P.kwargs) -> Entries[T] | AsyncEntries[T]:
             return client._entries(self._pages(client._core, *args, **kwargs))
 
         return _named(call, self._pages)

@@ -1,6 +1,7 @@
 """What the API can be asked, each as one function: arguments in, steps for a driver out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
@@ -29,8 +30,21 @@ MOST_A_PAGE = 100
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list.
+
+    Attributes:
+        entries: In their order. They may be few or none although there is more.
+        next_cursor: Where the next page begins; None on the last one.
+    """
+
+    entries: list[T]
+    next_cursor: str | None
+
+
 class Pages(Generic[T]):
-    """A list, asked for page by page: while there is `more`, `next_page` asks for what follows.
+    """A list, asked for page by page.
 
     Args:
         core: Who asks.
@@ -40,20 +54,16 @@ class Pages(Generic[T]):
     """
 
     def __init__(self, core: Core, path: str, name: str, **query: SentTime | None) -> None:
-        self.more = True
         self._core = core
         self._path = path
         self._name = name
-        self._query = [*given(limit=str(MOST_A_PAGE), **query)]
-        self._cursor: str | None = None
+        self._query = [*given(**query)]
 
-    def next_page(self) -> Flow[list[T]]:
-        """The next page, which may be short or empty although there is more."""
-        data = yield from self._core.data("GET", self._path, query=[*self._query, *given(cursor=self._cursor)])
-        self._cursor = data["next_cursor"]
-        self.more = self._cursor is not None
-        page: list[T] = data[self._name]
-        return page
+    def page(self, cursor: str | None, limit: int) -> Flow[Page[T]]:
+        """One page, of at most so many entries: the first one, or where a page before has its `next_cursor`."""
+        query = [*self._query, *given(limit=str(limit), cursor=cursor)]
+        data = yield from self._core.data("GET", self._path, query=query)
+        return Page(data[self._name], data["next_cursor"])
 
 
 def given(**values: SentTime | None) -> Iterator[tuple[str, str]]:
