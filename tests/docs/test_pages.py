@@ -58,10 +58,8 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_shell_examples_use_what_the_quickstart_sets() -> None:
     """Whoever goes on from the quickstart, in the same terminal, can run the commands of every page as they stand."""
     quickstart = blocks(ROOT / "docs/quickstart.md", "sh")
-    set_there = {name for block in quickstart for name in re.findall(r"\b([A-Z][A-Z_]+)=", block.body)} | {
-        "HOME",
-        "EDITOR",
-    }
+    set_there = {name for block in quickstart for name in re.findall(r"\b([A-Z][A-Z_]+)=", block.body)}
+    set_there |= {"HOME", "PWD", "EDITOR"}  # by the shell and whoever uses it
     for path in PAGES:
         body = "".join(block.body for block in blocks(path, "sh"))
         used, set_here = re.findall(r"\$([A-Z][A-Z_]+)", body), re.findall(r"\b([A-Z][A-Z_]+)=", body)
