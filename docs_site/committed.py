@@ -6,11 +6,13 @@ from pathlib import Path
 from callwright.api.openapi import openapi_document
 from docs_site.commands import commands_filled
 from docs_site.index import DOCS, ROOT
+from docs_site.metrics import metrics_filled
 from docs_site.postman import collection
 from docs_site.settings import settings_filled
 
 POSTMAN = ROOT / "clients" / "postman" / "callwright.postman_collection.json"
 SETTINGS, COMMANDS = DOCS / "reference" / "settings.md", DOCS / "reference" / "cli.md"
+METRICS = DOCS / "reference" / "metrics.md"
 _LANGUAGES = {".sh": "sh", ".py": "python", ".mjs": "js"}
 _EXAMPLE = re.compile(r"^<!-- (?P<name>docs/examples/[\w.]+) -->\n(?:```\w+\n.*?^```\n)?\n*", re.DOTALL | re.MULTILINE)
 
@@ -21,6 +23,7 @@ def committed() -> dict[Path, str]:
         POSTMAN: collection(openapi_document()),
         SETTINGS: settings_filled(SETTINGS.read_text("utf-8")),
         COMMANDS: commands_filled(COMMANDS.read_text("utf-8")),
+        METRICS: metrics_filled(METRICS.read_text("utf-8")),
     }
     for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text("utf-8")

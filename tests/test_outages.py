@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 import structlog
 
+import told
 from callwright import calls, pipeline
 from callwright.analysis.engine import load_analyser
 from callwright.callbacks import RetryPolicy
@@ -115,6 +116,8 @@ def away(code: Any = "transcription_unavailable") -> StepFailed:
 
 async def test_a_full_store_holds_a_call_up_and_fails_none(tools: Tools, partner_id: int, tmp_path: Path) -> None:
     full = replace(tools, store=FullStore(str(tmp_path / "store")))
+    waiting = {"step": "fetch", "outcome": "outage", "code": "storage_unavailable"}
+    before = told.value(told.now("worker"), "callwright_steps_total", **waiting)
     with structlog.testing.capture_logs() as logged:
         await pipeline.walk(full, "fetch", partner_id, "call-1")
     assert await seen(tools.pool, CALL) == [("received", 0, 1, None, "pending")]
@@ -124,6 +127,7 @@ async def test_a_full_store_holds_a_call_up_and_fails_none(tools: Tools, partner
     [warning] = [each for each in logged if each["log_level"] == "warning"]
     assert warning["reason"] == "storage_unavailable: Our storage was not available."
     assert warning["cause"] == "OSError: [Errno 28] No space left on device"
+    assert told.value(told.now("worker"), "callwright_steps_total", **waiting) == before + 1
     await pipeline.walk(tools, "fetch", partner_id, "call-1")
     assert await seen(tools.pool, CALL) == [("fetched", 0, 0, None, "pending")], "and goes on where there is room"
 

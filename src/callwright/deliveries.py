@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from callwright import callbacks, calls, partners
+from callwright import callbacks, calls, metrics, partners
 from callwright.callbacks import Delivery, Outcome, RetryPolicy
 from callwright.db import Connection, Pool
 from callwright.kill_points import reached
@@ -52,6 +52,11 @@ class Deliveries:
         outcome = await callbacks.attempt(self._outbound, delivery, secrets, self._retries)
         reached("callback-answered")
         state = await self._record(partner_id, (delivery, outcome))
+        answer = "none" if outcome.http_status is None else f"{outcome.http_status // 100}xx"
+        metrics.CALLBACK_TRIES.labels(answer).inc()
+        metrics.CALLBACK_SECONDS.observe(outcome.elapsed)
+        if state in ("delivered", "undelivered"):
+            metrics.CALLBACKS_ENDED.labels(state).inc()
         log.info(
             "callback tried", call_id=delivery.call_id, callback_id=callback_id, attempt=delivery.attempt,
             state=state, http_status=outcome.http_status, error=outcome.error,
@@ -68,6 +73,7 @@ class Deliveries:
             if delivery.attempt > delivery.allowed:  # the last try broke off before it could be recorded
                 del begun[callback_id]
                 if await callbacks.end(connection, delivery, "undelivered"):
+                    metrics.CALLBACKS_ENDED.labels("undelivered").inc()
                     await calls.set_callback_state(connection, partner_id, [delivery.call_id], "undelivered")
         return [(begun.pop(callback_id, None), secrets) for callback_id in callback_ids]
 

@@ -175,6 +175,13 @@ class StepFailed(Exception):
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
 
+    def cause(self) -> str | None:
+        """The first line of what is behind it; an engine's process has only a traceback, which says less."""
+        cause = self.__cause__
+        if cause is None or type(cause).__name__ == "_RemoteTraceback":
+            return None
+        return f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0][:300]}"
+
 
 def _step_failed(code: FailureCode, message: str, retry: bool, ours: bool, retry_after: float | None) -> StepFailed:
     return StepFailed(code, message, retry=retry, ours=ours, retry_after=retry_after)

@@ -1,8 +1,10 @@
 """From a transcript and a rubric to an analysis: the same for a call's first analysis and for every later one."""
 
+import time
 from dataclasses import replace
 from datetime import datetime
 
+from callwright import metrics
 from callwright.analysis import Analysis, Conversation, Line, Talk
 from callwright.analysis.engine import Analyser
 from callwright.analysis.rubric import Rubric
@@ -27,12 +29,24 @@ async def judge(
     Raises:
         StepFailed: As the engine's `analyse`.
     """
+    began = time.perf_counter()
     analysis = await analyser.analyse(conversation_of(transcript, started_at), rubric)
+    _count(analyser, analysis, time.perf_counter() - began)
     spoken_of = (ended_at - started_at).total_seconds()
     if spoken_of - transcript.seconds <= max(SHORT_BY_SECONDS, SHORT_BY_SHARE * spoken_of):
         return analysis
     note = f"The recording holds {transcript.seconds:.0f} s of a call of {spoken_of:.0f} s; the rest was not assessed."
     return replace(analysis, notes=(*analysis.notes, note))
+
+
+def _count(analyser: Analyser, analysis: Analysis, seconds: float) -> None:
+    metrics.ANALYSIS_SECONDS.labels(analysis.engine).observe(seconds)
+    if analysis.engine != analyser.name:
+        metrics.FALLBACKS.inc()
+    if analysis.usage is not None:
+        metrics.LLM_REQUESTS.inc(analysis.usage.requests)
+        metrics.LLM_TOKENS.labels("input").inc(analysis.usage.input_tokens or 0)
+        metrics.LLM_TOKENS.labels("output").inc(analysis.usage.output_tokens or 0)
 
 
 def conversation_of(transcript: Transcript, started_at: datetime) -> Conversation:

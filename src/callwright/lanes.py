@@ -19,7 +19,7 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 from pgqueuer.types import JOB_STATUS
 
-from callwright import db, queue
+from callwright import db, metrics, queue
 from callwright.bells import Bell
 from callwright.db import Pool
 from callwright.errors import Unavailable
@@ -233,6 +233,7 @@ async def _job(pool: Pool, running: Running, handler: Handler, slots: Slots | No
                 log.info("job given back", job=job.entrypoint)
                 raise RetryRequested(timedelta(0), "told to stop") from error
             log.exception("job crashed", job=job.entrypoint)
+            metrics.CRASHES.labels(job.entrypoint).inc()
             raise RetryRequested(timedelta(seconds=10), "crashed") from error
         finally:
             queue.ledger().settle_soon(pool)

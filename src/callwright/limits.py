@@ -13,7 +13,7 @@ from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
-from callwright import db
+from callwright import db, metrics
 from callwright.db import Connection, Pool
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class RedisLimiter:
 
     async def _ask(self, bucket: str, most: int, *, take: bool) -> Allowance:
         if time.monotonic() < self._rests_until:
+            metrics.UNCOUNTED.inc()
             return Allowance(allowed=True, remaining=most, wait_seconds=0.0)
         item = RateLimitItemPerMinute(most)
         try:
@@ -134,6 +135,7 @@ class RedisLimiter:
             stats = await self._window.get_window_stats(item, bucket)
         except StorageError as error:
             self._rests_until = time.monotonic() + REST_SECONDS
+            metrics.UNCOUNTED.inc()
             log.error("rate limits are not kept: Redis is away", error=str(error.storage_error))  # noqa: TRY400
             return Allowance(allowed=True, remaining=most, wait_seconds=0.0)
         remaining = max(stats.remaining, 0)

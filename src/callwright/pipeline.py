@@ -41,6 +41,7 @@ from callwright.together import saved
 from callwright.transcription import Transcript
 from callwright.transcription.conversation import from_partner
 from callwright.transcription.processes import Transcriber
+from callwright.tries import count_step
 
 log = structlog.get_logger()
 
@@ -278,6 +279,7 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
     # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
     if not await saved(tools.pool, partner_id, move, durable=step.leaves != "fetched") and not call.test:
         await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
+    count_step(name, call, "done")
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
     return None if call.test else False
 
@@ -319,6 +321,7 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
             await queue.enqueue(connection, name, call.partner_id, call.call_id, host=host, delay=wait)
             reached("retry-enqueued")
         reached("retry-committed")
+        count_step(name, call, "retried", failure.code)
         log.warning(
             "step will be tried again", step=name, call_id=call.call_id, reason=str(failure), wait=round(wait, 1)
         )
@@ -337,6 +340,7 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
         return
     if name == "fetch" and not call.test:  # a try that died may have stored what cannot be fetched any more
         await listening.remove(tools.store, key_of(call.partner_id, call.call_id))
+    count_step(name, call, "failed", failure.code)
     log.warning("call failed", step=name, call_id=call.call_id, partner_id=call.partner_id, reason=str(failure))
 
 
@@ -351,19 +355,12 @@ async def _waits_for_us(tools: Tools, name: queue.Step, call: Call, failure: Ste
         host = queue.host_of(call.recording_url) if name == "fetch" else None
         await queue.enqueue(connection, name, call.partner_id, call.call_id, host=host, delay=wait)
         reached("outage-enqueued")
+    count_step(name, call, "outage", failure.code)
     log.warning(
         "an outage of ours holds up a call", step=name, call_id=call.call_id, reason=str(failure),
-        cause=_cause(failure), met=met, wait=round(wait, 1),
+        cause=failure.cause(), met=met, wait=round(wait, 1),
     )  # fmt: skip
     return True
-
-
-def _cause(failure: StepFailed) -> str | None:
-    """The first line of what is behind a failure; an engine's process has only a traceback, which says less."""
-    cause = failure.__cause__
-    if cause is None or type(cause).__name__ == "_RemoteTraceback":
-        return None
-    return f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0][:300]}"
 
 
 async def retry(connection: Connection, partner_id: int, call_id: str) -> None:

@@ -99,6 +99,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug`, `info`, `warning` or `error`"
     )
+    metrics_address: Annotated[str | None, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")] = Field(
+        None,
+        description="where `callwright serve` and `callwright worker` tell `/metrics`, `/healthz` and `/readyz`, as "
+        "`127.0.0.1:9464`; nowhere without it. Whoever reaches the address reads them: keep it from the public. Under "
+        "`callwright up` the API has this port and the worker the next",
+    )
     worker_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
@@ -114,6 +120,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split_ports(cls, value: object) -> object:
         return tuple(int(p) for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    def metrics_at(self) -> tuple[str, int] | None:
+        """Host and port of `metrics_address`."""
+        if self.metrics_address is None:
+            return None
+        host, _, port = self.metrics_address.rpartition(":")
+        return host.strip("[]"), int(port)
 
     def allowed(self) -> tuple[frozenset[str], tuple[IPv4Network | IPv6Network, ...]]:
         """The hosts and the networks that `allow_networks` opens."""

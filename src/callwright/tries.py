@@ -2,17 +2,18 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import asyncpg
 
-from callwright import calls, db, queue
+from callwright import calls, db, metrics, queue
 from callwright.calls import Call, State
 from callwright.db import Connection, Pool
-from callwright.errors import Unavailable
+from callwright.errors import FailureCode, Unavailable
 from callwright.kill_points import reached
 
 T = TypeVar("T")
@@ -37,6 +38,17 @@ class Try(Generic[T]):
 
 ALONE_WAIT_SECONDS = 3.0
 """About how long a call that must be worked on alone waits before it asks again."""
+
+
+def count_step(
+    step: queue.Step,
+    call: Call,
+    outcome: Literal["done", "retried", "outage", "failed"],
+    code: FailureCode | None = None,
+) -> None:
+    """Count a step that ended; what test calls come to says nothing of how all stands."""
+    if not call.test:
+        metrics.STEPS.labels(step, outcome, code or "").inc()
 
 
 @asynccontextmanager
@@ -69,8 +81,11 @@ async def begun(
             tried = await _begin(pool, partner_id, call_id, finds, read, alone=True)
         if tried is not None:
             reached(f"{step}-begun")
+        began = time.perf_counter()
         try:
             yield tried
+            if tried is not None and not tried.call.test:
+                metrics.STEP_SECONDS.labels(step).observe(time.perf_counter() - began)
         except Unavailable:  # nor is a database that is away of the call's making
             if tried is not None:
                 await db.wait_until_back(pool)

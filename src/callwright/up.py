@@ -130,7 +130,7 @@ async def run_up(settings: Settings, *, host: str, port: int, announce: Callable
             environment = _environment(settings, database_url, url)
             processes = [
                 Watched("serve", "--fd", str(fd), environment=environment, inherited=(fd,)),
-                Watched("worker", environment=environment),
+                Watched("worker", environment=environment | _vitals_of_worker(settings)),
             ]
             beside = [asyncio.create_task(_announce(settings.data_dir, url, announce))]
             if server is not None:
@@ -264,6 +264,14 @@ def _environment(settings: Settings, database_url: str, url: str) -> dict[str, s
         "CALLWRIGHT_DATA_DIR": str(settings.data_dir.absolute()),
     }
     return {"CALLWRIGHT_PUBLIC_URL": url, **os.environ, **ours}
+
+
+def _vitals_of_worker(settings: Settings) -> dict[str, str]:
+    """Where the worker tells its metrics, as the API tells them at the address that is set: at the next port."""
+    if settings.metrics_address is None:
+        return {}
+    host, _, port = settings.metrics_address.rpartition(":")
+    return {"CALLWRIGHT_METRICS_ADDRESS": f"{host}:{int(port) + 1}"}
 
 
 def _stop_on_signal(processes: list[Watched]) -> "asyncio.Task[object]":

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from callwright import garbage
+from callwright import garbage, vitals
 from callwright.api import (
     documentation,
     health,
@@ -34,6 +34,7 @@ from callwright.dashboards.console import callbacks, engines, failed_calls, logi
 from callwright.dashboards.console.door import Installation
 from callwright.dashboards.rendering import compile_templates
 from callwright.db import open_pool
+from callwright.db.readiness import fault_of
 from callwright.errors import SetupError
 from callwright.limits import DatabaseLimiter, RedisLimiter
 from callwright.logs import mask
@@ -86,6 +87,8 @@ def create_app(settings: Settings) -> FastAPI:
         redis = settings.redis_url
         limiter = DatabaseLimiter(pool) if redis is None else RedisLimiter(redis.get_secret_value())
         app.state.pool = pool
+        vitals.watch_pool("requests", pool)
+        app.state.queue = vitals.Queue(pool)
         app.state.limiter = limiter
         app.state.installation = _installation(settings)
         app.state.gate = Gate(pool, limiter, settings.rate_limit)
@@ -188,7 +191,8 @@ async def serve(
     server = _Server(config, app, takes_signals=stop is None)
     stopping = None if stop is None else asyncio.create_task(_stop_when_set(server, stop))
     try:
-        await server.serve(sockets=[listener] if listener else None)
+        async with vitals.told(settings.metrics_at(), _vitals_of(server, app)):
+            await server.serve(sockets=[listener] if listener else None)
     except SystemExit:
         raise SetupError(
             f"The API could not start on {host}:{port}", "See the log above; is the port in use?"
@@ -196,6 +200,21 @@ async def serve(
     finally:
         if stopping is not None:
             stopping.cancel()
+
+
+def _vitals_of(server: uvicorn.Server, app: FastAPI) -> vitals.Vitals:
+    """What is told of the process: of what it opens at its start, nothing before."""
+
+    async def fault() -> str | None:
+        if server.should_exit:
+            return "told to stop"
+        return await fault_of(app.state.pool) if server.started else "starting"
+
+    async def look() -> None:
+        if server.started:
+            await app.state.queue.look()
+
+    return vitals.Vitals("API", fault, look)
 
 
 async def _stop_when_set(server: uvicorn.Server, stop: asyncio.Event) -> None:

@@ -14,11 +14,12 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from callwright import audit, db, erasing, garbage, idempotency, partners, pipeline, queue, rollups
+from callwright import audit, db, erasing, garbage, idempotency, metrics, partners, pipeline, queue, rollups, vitals
 from callwright.analysis.engine import Analyser, load_analyser
 from callwright.bells import Bell
 from callwright.callbacks import RetryPolicy
 from callwright.db import Pool
+from callwright.db.readiness import fault_of
 from callwright.deliveries import Deliveries
 from callwright.errors import Unavailable
 from callwright.lanes import Handler, Running, lane, until
@@ -170,7 +171,18 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
     Raises:
         SetupError: As in `tools_of`.
     """
-    async with tools_of(settings) as tools:
+    ready: list[Tools] = []
+
+    async def fault() -> str | None:
+        if stop.is_set():
+            return "told to stop"
+        return await fault_of(ready[0].pool) if ready else "starting"
+
+    async with vitals.told(settings.metrics_at(), vitals.Vitals("worker", fault)), tools_of(settings) as tools:
+        ready.append(tools)
+        vitals.watch_pool("steps", tools.pool)
+        vitals.watch_pool("jobs", tools.queue_pool)
+        metrics.ENGINES.labels(settings.transcriber.partition(":")[0], settings.analyser).set(1)
         log.info("worker ready", transcriber=settings.transcriber, analyser=settings.analyser)
         await work(tools, stop=stop, compute=settings.worker_concurrency)
         log.info("worker drained")
@@ -200,6 +212,8 @@ async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float 
     async with asyncio.TaskGroup() as group:
         for step, handler in reversed(steps.items()):  # each rings for the one behind it
             bell = Bell(places[step], following=bell)
+            metrics.PLACES.labels(step).set(bell.places)
+            metrics.BUSY.labels(step).set_function(partial(getattr, bell, "taken"))
             if step in computing:
                 work = lane(tools.queue_pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
             else:
@@ -223,6 +237,7 @@ async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
             log.warning("database away, housekeeping waits")
         except asyncpg.PostgresError:  # as a deadlock: no reason to end the worker
             log.exception("housekeeping failed")
+            metrics.HOUSEKEEPING.labels("house").inc()
         await until(stop, asyncio.sleep(HOUSEKEEPING_SECONDS))
 
 
@@ -235,6 +250,7 @@ async def _keep_rollups(pool: Pool, stop: asyncio.Event) -> None:
             log.warning("database away, rollups wait")
         except (asyncpg.PostgresError, TimeoutError):
             log.exception("rollups were not counted")
+            metrics.HOUSEKEEPING.labels("rollups").inc()
         await until(stop, asyncio.sleep(ROLLUP_SECONDS))
 
 
@@ -247,4 +263,5 @@ async def _keep_erasures(pool: Pool, store: Store, stop: asyncio.Event) -> None:
             log.warning("database away, erasures wait")
         except (asyncpg.PostgresError, TimeoutError):
             log.exception("erasures were not carried out")
+            metrics.HOUSEKEEPING.labels("erasures").inc()
         await until(stop, asyncio.sleep(ERASURE_SECONDS))

@@ -6,12 +6,12 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from math import ceil
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 import structlog
 from fastapi import Depends, Request
 
-from callwright import audit, db, partners
+from callwright import audit, db, metrics, partners
 from callwright.db import Pool, Scope
 from callwright.errors import BadRequest, Forbidden, RateLimited, Unauthorized
 from callwright.limits import FAILED_LOGINS, Allowance, Limiter, counted_for
@@ -155,7 +155,7 @@ class Gate:
         """Refuse an address that has failed too often; a flood of them is one row a minute."""
         if not allowance.allowed:
             await self._note(request, "shut out", api_key, once_for="shut out")
-        _refuse_over(allowance)
+        _refuse_over(allowance, "logins")
 
     async def _note(
         self, request: Request, outcome: audit.Outcome, api_key: str, *, once_for: object | None = None
@@ -180,7 +180,7 @@ class Gate:
         allowance = await (self._limiter.take if take else self._limiter.look)(bucket, most)
         request.state.limit = (most, allowance)
         if take:
-            _refuse_over(allowance)
+            _refuse_over(allowance, "partner")
 
     async def _scope(self, partner: Partner, tenant_id: str, subtenant_id: str) -> Scope:
         key = (partner.partner_id, tenant_id, subtenant_id)
@@ -194,8 +194,9 @@ class Gate:
         return scope
 
 
-def _refuse_over(allowance: Allowance) -> None:
+def _refuse_over(allowance: Allowance, limit: Literal["logins", "partner"]) -> None:
     if not allowance.allowed:
+        metrics.REFUSALS.labels(limit).inc()
         raise RateLimited(max(ceil(allowance.wait_seconds), 1))
 
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
+from callwright import metrics
 from callwright.api.deprecation import deprecation_headers
 from callwright.errors import ApiError, NotFound, Unavailable, ValidationFailed
 
@@ -30,6 +31,8 @@ MOST_REQUESTS_AT_A_TIME = 500
 
 CLIENT_GONE = 499
 """nginx's number for a client that left before it was answered; for the log alone."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -126,6 +129,7 @@ class EnvelopeMiddleware:
             await send(message)
 
         self._running += 1
+        metrics.REQUESTS_RUNNING.inc()
         try:
             if self._running > MOST_REQUESTS_AT_A_TIME:
                 raise Unavailable
@@ -141,7 +145,10 @@ class EnvelopeMiddleware:
             await answer(scope, receive, send_with_headers)
         finally:
             self._running -= 1
-            _write_log_line(scope, status, time.perf_counter() - began)
+            metrics.REQUESTS_RUNNING.dec()
+            seconds = time.perf_counter() - began
+            _count(scope, status or CLIENT_GONE, seconds)
+            _write_log_line(scope, status, seconds)
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -167,6 +174,14 @@ def _limit_headers(state: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     most, allowance = state["limit"]
     left = f'"partner";r={allowance.remaining};t={max(ceil(allowance.wait_seconds), 0)}'
     return [(b"ratelimit-policy", f'"partner";q={most};w=60'.encode()), (b"ratelimit", left.encode())]
+
+
+def _count(scope: "Scope", status: int, seconds: float) -> None:
+    """Count a request; neither its path nor a method that somebody made up becomes a label."""
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    route = getattr(scope.get("route"), "path", "none")
+    metrics.REQUESTS.labels(method, route, status).inc()
+    metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
 
 
 def _write_log_line(scope: "Scope", status: int, seconds: float) -> None:

@@ -3,9 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from callwright import db
-from callwright.db.migrate import pending
-from callwright.errors import SetupError, Unavailable
+from callwright.db.readiness import fault_of
 
 router = APIRouter()
 
@@ -19,15 +17,7 @@ async def alive() -> JSONResponse:
 @router.get("/readyz")
 async def ready(request: Request) -> JSONResponse:
     """Say whether the database answers and has every table that this release needs."""
-    try:
-        async with db.beside(request.app.state.pool) as connection:
-            waiting = await pending(connection)
-    except Unavailable:
-        return _not_ready("the database does not answer")
-    except SetupError as error:
-        return _not_ready(error.message)
-    return _not_ready(f"migrations to apply: {', '.join(waiting)}") if waiting else JSONResponse({"status": "ready"})
-
-
-def _not_ready(reason: str) -> JSONResponse:
-    return JSONResponse({"status": "not ready", "reason": reason}, 503, {"retry-after": "2"})
+    fault = await fault_of(request.app.state.pool)
+    if fault is None:
+        return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "not ready", "reason": fault}, 503, {"retry-after": "2"})

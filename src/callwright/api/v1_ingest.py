@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 
-from callwright import calls, customers
+from callwright import calls, customers, metrics
 from callwright.api.auth import Admitted
 from callwright.api.body import read_body
 from callwright.api.envelope import Envelope, success
@@ -31,6 +31,9 @@ async def batch_call(request: Request, caller: Admitted) -> Envelope:
         for entry in accepted.entries
     ]
     fresh = sum(entry.status == "accepted" for entry in accepted.entries)
+    if caller.partner.test_of is None:
+        metrics.CALLS.labels("accepted").inc(fresh)
+        metrics.CALLS.labels("duplicate").inc(len(entries) - fresh)
     reached("batch-committed")
     soon_reached("batch-answered")
     return success(

@@ -5,6 +5,7 @@ from asyncio import TimerHandle, Transport
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from callwright import metrics
 from callwright.api.envelope import refusal, request_id_of
 from callwright.errors import BadRequest
 
@@ -84,6 +85,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._last_words is not None:
             return
         answer = refusal(BadRequest(msg))
+        metrics.REQUESTS.labels("other", "none", answer.status_code).inc()
         request_id = request_id_of(self.headers or [])
         headers = [*answer.raw_headers, (b"x-request-id", request_id.encode()), (b"connection", b"close")]
         lines = [name + b": " + value for name, value in [*self.server_state.default_headers, *headers]]

@@ -1,6 +1,7 @@
 """PostgreSQL: the pool, explicit transactions, the schema and the embedded server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 import orjson
 
+from callwright import metrics
 from callwright.db import roles
 from callwright.errors import Unavailable
 
@@ -121,10 +123,13 @@ async def beside(pool: Pool) -> AsyncIterator[Connection]:
     Raises:
         Unavailable: The database is away, or no connection came free in time.
     """
+    asked = time.perf_counter()
     try:
         async with pool.acquire(timeout=ACQUIRE_SECONDS) as lent:
+            metrics.DATABASE_WAIT.observe(time.perf_counter() - asked)
             yield lent
     except AWAY as error:
+        metrics.DATABASE_AWAY.inc()
         raise Unavailable from error
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from callwright import metrics
 from callwright.errors import FAILURE_CODES, StepFailed
 from callwright.recordings import Decoded
 
@@ -66,8 +67,11 @@ async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_
     """
     target = scratch / "samples.s16le"
     try:
-        reply = await _ask(source, target, limits, of=of)
-        return _decoded(reply, target)
+        with metrics.DECODE_SECONDS.time():
+            reply = await _ask(source, target, limits, of=of)
+        decoded = _decoded(reply, target)
+        metrics.AUDIO_SECONDS.inc(decoded.seconds)
+        return decoded
     except BaseException:
         target.unlink(missing_ok=True)
         raise

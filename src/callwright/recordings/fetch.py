@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from callwright import metrics
 from callwright.errors import FailureCode, StepFailed
 from callwright.kill_points import reached
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, Response, retry_after_seconds
@@ -77,6 +78,7 @@ async def fetch(
             download = _Download(response, limits)
             async with aclosing(download.chunks()) as chunks:
                 size = await store.put(key, chunks)
+            metrics.RECORDING_BYTES.inc(size)
             return Stored(key=key, size=size, sha256=download.digest.hexdigest(), container=download.container)
     except AddressRefused as refusal:
         raise StepFailed("recording_address_refused", str(refusal)) from None

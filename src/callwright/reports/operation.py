@@ -25,10 +25,11 @@ class StepQueue:
     """The jobs of a step.
 
     Attributes:
-        due: Those that wait for a worker, at most `MOST_COUNTED`.
+        due: Those that wait for a worker, as many as were counted.
         later: Those that wait for their time: after a failed try, or for a host that hangs; likewise.
         running: Those that a worker has taken.
         oldest: Since when the one waits that has waited longest; None where none does.
+        waited: The seconds since then, by the database's clock; 0 where none does.
     """
 
     step: Step
@@ -36,28 +37,39 @@ class StepQueue:
     later: int
     running: int
     oldest: datetime | None
+    waited: float
 
 
-_DUE = "FROM pgqueuer WHERE entrypoint = step AND status = 'queued' AND execute_after <= now()"
-_LATER = "FROM pgqueuer WHERE entrypoint = step AND status = 'queued' AND execute_after > now()"
-_ASIDE = "FROM pgqueuer WHERE entrypoint = step || ' waiting' AND status = 'queued'"
+_COUNTED = (
+    "(SELECT count(*) FROM (SELECT FROM pgqueuer WHERE {which} ORDER BY execute_after LIMIT {most:d}) AS counted)"
+)
+"""In the order of an index, which is read no further than that; with neither order nor number known when it is planned,
+all of a step's jobs would be looked at."""
+
+_DUE = "entrypoint = '{step}' AND status = 'queued' AND execute_after <= now()"
+_LATER = "entrypoint = '{step}' AND status = 'queued' AND execute_after > now()"
+_ASIDE = "entrypoint = '{step} waiting' AND status = 'queued'"
+_RUNNING = "entrypoint = '{step}' AND status = 'picked'"
 
 
-async def read_queue(connection: Connection) -> list[StepQueue]:
-    """Say how many jobs each step has, in the order of the steps."""
-    rows = await connection.fetch(
-        f"""
-        SELECT step, (SELECT count(*) FROM (SELECT {_DUE} LIMIT $2) AS counted) AS due,
-            (SELECT count(*) FROM (SELECT {_LATER} LIMIT $2) AS counted)
-                + (SELECT count(*) FROM (SELECT {_ASIDE} LIMIT $2) AS counted) AS later,
-            (SELECT count(*) FROM pgqueuer WHERE status = 'picked' AND entrypoint = step) AS running,
-            (SELECT min(execute_after) {_DUE}) AS oldest
-        FROM unnest($1::text[]) WITH ORDINALITY AS steps (step, ord) ORDER BY ord
-        """,  # noqa: S608
-        list(queue.STEPS),
-        MOST_COUNTED,
-    )
-    return [StepQueue(*row.values()) for row in rows]
+def _of_step(step: Step, most: int) -> str:
+    def counted(which: str) -> str:
+        return _COUNTED.format(which=which.format(step=step), most=most)
+
+    due = _DUE.format(step=step)
+    return f"""
+        SELECT '{step}', {counted(_DUE)}, {counted(_LATER)} + {counted(_ASIDE)},
+            (SELECT count(*) FROM pgqueuer WHERE {_RUNNING.format(step=step)}),
+            (SELECT min(execute_after) FROM pgqueuer WHERE {due}),
+            (SELECT coalesce(extract(epoch FROM now() - min(execute_after)), 0)::float8 FROM pgqueuer WHERE {due})
+    """  # noqa: S608
+
+
+async def read_queue(connection: Connection, *, most: int = MOST_COUNTED) -> list[StepQueue]:
+    """Say how many jobs each step has, in the order of the steps; jobs that wait are counted up to `most`."""
+    rows = await connection.fetch(" UNION ALL ".join(_of_step(step, most) for step in queue.STEPS))
+    found = {row[0]: StepQueue(*row.values()) for row in rows}
+    return [found[step] for step in queue.STEPS]
 
 
 async def read_failures(connection: Connection) -> dict[str, int]:

@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
+from callwright import metrics
 from callwright.errors import SetupError, StepFailed
 from callwright.transcription import Transcript
 from callwright.transcription.conversation import begin, complete, hear, mapped, transcribe
@@ -137,7 +138,10 @@ class Transcriber:
         try:
             await engines[0].ready()  # what is missing is missing for all
             await asyncio.gather(*(slot.ready() for slot in engines[1:]))
-            yield cls(engines, listeners, spec, options)
+            transcriber = cls(engines, listeners, spec, options)
+            metrics.SPEECH_ENGINES.set(processes)
+            metrics.SPEECH_ENGINES_FREE.set_function(transcriber._engines.qsize)
+            yield transcriber
         finally:
             for slot in (*engines, *listeners):
                 await slot.close()
@@ -196,13 +200,13 @@ class Transcriber:
 
     async def _listen(self, path: Path, channels: int, samples: int, agent_channel: int, seconds: float) -> Found:
         """Find who speaks when."""
-        return await _first_free(
-            self._listeners, partial(_find_speech, path, channels, samples, agent_channel), seconds
-        )
+        call = partial(_find_speech, path, channels, samples, agent_channel)
+        return await _first_free(self._listeners, call, seconds, "listener")
 
     async def _hear(self, call: "partial[T]", seconds: float) -> T:
         """Run a call that takes an engine."""
-        return await _first_free(self._engines, partial(_run, self.spec, self._options, call), seconds)
+        name = self.spec.partition(":")[0]
+        return await _first_free(self._engines, partial(_run, self.spec, self._options, call), seconds, name)
 
 
 async def _shut_down(executor: ProcessPoolExecutor) -> None:
@@ -214,11 +218,14 @@ async def _shut_down(executor: ProcessPoolExecutor) -> None:
     await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
 
-async def _first_free(free: "asyncio.Queue[_Slot]", call: "partial[T]", seconds: float) -> T:
-    """Run a call in the first process that is free; `seconds` is how much sound it has to listen to."""
+async def _first_free(free: "asyncio.Queue[_Slot]", call: "partial[T]", seconds: float, engine: str) -> T:
+    """Run a call in the first process that is free; `seconds` is how much sound its engine has to listen to."""
     slot = await free.get()
     try:
-        return await slot.run(call, max(LEAST_SECONDS, SECONDS_PER_SECOND * seconds))
+        with metrics.SPEECH_SECONDS.labels(engine).time():
+            result = await slot.run(call, max(LEAST_SECONDS, SECONDS_PER_SECOND * seconds))
+        metrics.HEARD_SECONDS.labels(engine).inc(seconds)
+        return result
     finally:
         free.put_nowait(slot)
 
