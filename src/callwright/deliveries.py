@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from callwright import callbacks, calls, metrics, partners
+from callwright import callbacks, calls, metrics, partners, traces
 from callwright.callbacks import Delivery, Outcome, RetryPolicy
 from callwright.db import Connection, Pool
 from callwright.kill_points import reached
@@ -49,7 +49,9 @@ class Deliveries:
         if delivery is None:
             return None
         reached("deliver-begun")
-        outcome = await callbacks.attempt(self._outbound, delivery, secrets, self._retries)
+        with traces.within("deliver", partner_id, delivery.call_id, delivery.attempt):
+            outcome = await callbacks.attempt(self._outbound, delivery, secrets, self._retries)
+            traces.note(str(outcome.http_status or "no answer"), failed=outcome.error is not None)
         reached("callback-answered")
         state = await self._record(partner_id, (delivery, outcome))
         answer = "none" if outcome.http_status is None else f"{outcome.http_status // 100}xx"

@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         "`127.0.0.1:9464`; nowhere without it. Whoever reaches the address reads them: keep it from the public. Under "
         "`callwright up` the API has this port and the worker the next",
     )
+    traces_url: str | None = Field(
+        None,
+        description="a collector that takes OpenTelemetry's OTLP over HTTP, as `http://127.0.0.1:4318/v1/traces`; "
+        "no call is traced without it. Needs the extra `callwright[traces]`",
+    )
+    traces_share: float = Field(1.0, ge=0, le=1, description="the share of the calls that are traced, from 0 to 1")
     worker_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,

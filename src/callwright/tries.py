@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 import asyncpg
 
-from callwright import calls, db, metrics, queue
+from callwright import calls, db, metrics, queue, traces
 from callwright.calls import Call, State
 from callwright.db import Connection, Pool
 from callwright.errors import FailureCode, Unavailable
@@ -47,6 +47,7 @@ def count_step(
     code: FailureCode | None = None,
 ) -> None:
     """Count a step that ended; what test calls come to says nothing of how all stands."""
+    traces.note(outcome if code is None else f"{outcome}: {code}", failed=outcome == "failed")
     if not call.test:
         metrics.STEPS.labels(step, outcome, code or "").inc()
 
@@ -81,6 +82,7 @@ async def begun(
             tried = await _begin(pool, partner_id, call_id, finds, read, alone=True)
         if tried is not None:
             reached(f"{step}-begun")
+            stack.enter_context(traces.within(step, partner_id, call_id, tried.call.attempts))
         began = time.perf_counter()
         try:
             yield tried

@@ -5,13 +5,14 @@ import contextlib
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from functools import cache, partial
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
-from callwright import garbage, vitals
+from callwright import garbage, traces, vitals
 from callwright.api import (
     documentation,
     health,
@@ -175,6 +176,8 @@ async def serve(
         SetupError: A setting is missing, or the server could not start; its log says why.
     """
     app = create_app(settings)
+    assert settings.secret_key is not None
+    key = read_secret_key(settings.secret_key.get_secret_value())
     config = uvicorn.Config(
         app,
         host=host,
@@ -191,7 +194,8 @@ async def serve(
     server = _Server(config, app, takes_signals=stop is None)
     stopping = None if stop is None else asyncio.create_task(_stop_when_set(server, stop))
     try:
-        async with vitals.told(settings.metrics_at(), _vitals_of(server, app)):
+        async with vitals.told(settings.metrics_at(), _vitals_of(server, app)), AsyncExitStack() as stack:
+            stack.enter_context(traces.traced("web", settings.traces_url, key, settings.traces_share))
             await server.serve(sockets=[listener] if listener else None)
     except SystemExit:
         raise SetupError(

@@ -14,7 +14,20 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from callwright import audit, db, erasing, garbage, idempotency, metrics, partners, pipeline, queue, rollups, vitals
+from callwright import (
+    audit,
+    db,
+    erasing,
+    garbage,
+    idempotency,
+    metrics,
+    partners,
+    pipeline,
+    queue,
+    rollups,
+    traces,
+    vitals,
+)
 from callwright.analysis.engine import Analyser, load_analyser
 from callwright.bells import Bell
 from callwright.callbacks import RetryPolicy
@@ -171,6 +184,8 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
     Raises:
         SetupError: As in `tools_of`.
     """
+    assert settings.secret_key is not None
+    key = read_secret_key(settings.secret_key.get_secret_value())
     ready: list[Tools] = []
 
     async def fault() -> str | None:
@@ -178,7 +193,10 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
             return "told to stop"
         return await fault_of(ready[0].pool) if ready else "starting"
 
-    async with vitals.told(settings.metrics_at(), vitals.Vitals("worker", fault)), tools_of(settings) as tools:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(vitals.told(settings.metrics_at(), vitals.Vitals("worker", fault)))
+        stack.enter_context(traces.traced("worker", settings.traces_url, key, settings.traces_share))
+        tools = await stack.enter_async_context(tools_of(settings))
         ready.append(tools)
         vitals.watch_pool("steps", tools.pool)
         vitals.watch_pool("jobs", tools.queue_pool)

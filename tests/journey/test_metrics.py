@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import told
 from callwright.errors import FAILURE_CODES
@@ -13,17 +14,7 @@ HOSTILE = 'cust-7f3a\'"\n{evil="1"}'
 
 async def test_calls_are_told_in_numbers(house: House) -> None:
     before: dict[Process, list[told.Sample]] = {"API": told.now("API"), "worker": told.now("worker")}
-    good = house.record("told-good", house.serve(RECORDINGS / "nobody-there.wav"), customer={"id": HOSTILE})
-    good["agent"]["name"] = HOSTILE
-    gone = house.record("told-gone", house.recordings.answer("/gone.wav", status=503))
-
-    async def busy_then_gone(_: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n")
-        house.recordings.answer("/gone.wav", status=404)
-
-    house.recordings.routes["/gone.wav"] = busy_then_gone
-    house.receiver.answer("/refusing", status=500)
-    gone["callback_url"] = house.receiver.url("/refusing", scheme="https", host="localhost")
+    good, gone = prepared(house)
     async with working(house.settings):
         await house.push(good, gone)
         await house.push(good)
@@ -64,6 +55,22 @@ async def test_calls_are_told_in_numbers(house: House) -> None:
     assert more("callwright_job_crashes_total") == 0
 
     no_word_of_others([*api, *worker], house.partner.api_key)
+
+
+def prepared(house: House) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A call that is processed, and one whose server is busy, then has no recording, and whose receiver refuses."""
+    good = house.record("told-good", house.serve(RECORDINGS / "nobody-there.wav"), customer={"id": HOSTILE})
+    good["agent"]["name"] = HOSTILE
+    gone = house.record("told-gone", house.recordings.answer("/gone.wav", status=503))
+
+    async def busy_then_gone(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n")
+        house.recordings.answer("/gone.wav", status=404)
+
+    house.recordings.routes["/gone.wav"] = busy_then_gone
+    house.receiver.answer("/refusing", status=500)
+    gone["callback_url"] = house.receiver.url("/refusing", scheme="https", host="localhost")
+    return good, gone
 
 
 def no_word_of_others(tells: list[told.Sample], api_key: str) -> None:

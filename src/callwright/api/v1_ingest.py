@@ -1,10 +1,11 @@
 """What partners send: batches of calls, and dispositions (contract, sections 2 and 5)."""
 
+import time
 from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 
-from callwright import calls, customers, metrics
+from callwright import calls, customers, metrics, traces
 from callwright.api.auth import Admitted
 from callwright.api.body import read_body
 from callwright.api.envelope import Envelope, success
@@ -23,6 +24,7 @@ router = APIRouter(prefix="/api/v1/partner/ingest")
 @router.post("/batch-call")
 async def batch_call(request: Request, caller: Admitted) -> Envelope:
     """Accept 1 to 50 calls; answered once everything is durable."""
+    began = time.time_ns()
     batch = await read_body(request, BATCH_CALL)
     reached("batch-read")
     accepted = await calls.accept(request.app.state.pool, caller.scope, [submission(each) for each in batch["data"]])
@@ -30,7 +32,9 @@ async def batch_call(request: Request, caller: Admitted) -> Envelope:
         {"id": entry.id, "status": entry.status} | ({"changed": True} if entry.changed else {})
         for entry in accepted.entries
     ]
-    fresh = sum(entry.status == "accepted" for entry in accepted.entries)
+    fresh_ids = [entry.id for entry in accepted.entries if entry.status == "accepted"]
+    fresh = len(fresh_ids)
+    traces.accepted(caller.scope.partner_id, fresh_ids, began)
     if caller.partner.test_of is None:
         metrics.CALLS.labels("accepted").inc(fresh)
         metrics.CALLS.labels("duplicate").inc(len(entries) - fresh)
