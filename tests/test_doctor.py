@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from callwright import doctor
+from callwright import doctor, limits
 from callwright.db import Pool, everywhere
 from callwright.doctor import Finding, examine
 from callwright.errors import SetupError
@@ -193,7 +193,8 @@ async def test_a_ca_file_that_is_none(make: Callable[..., Settings], tmp_path: P
         assert (await found(make(ca_file=file)))["outbound"].state == "error"
 
 
-async def test_redis(make: Callable[..., Settings]) -> None:
+async def test_redis(make: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REDIS_SECONDS", 10.0)
     port = free_port()
     with a_redis(port, password="opensesame"):
         there = (await found(make(redis_url=f"valkey://:opensesame@127.0.0.1:{port}/0")))["redis"]

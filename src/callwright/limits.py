@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol, cast
 
+import asyncpg
 import structlog
 from limits.aio.storage import RedisStorage
 from limits.errors import StorageError
@@ -24,6 +26,14 @@ SECONDS = 60
 
 FAILED_LOGINS = 60
 """Wrong credentials that an address may send in a minute."""
+
+IDLE = timedelta(minutes=10)
+"""After so long without a request it is forgotten who sent the last one."""
+
+FORGOTTEN_AT_A_TIME = 1_000
+
+PAUSE_MS = 100
+"""How long requests may be kept waiting for that."""
 
 REDIS_SECONDS = 0.5
 """How long a request waits for Redis, for all that it asks of it."""
@@ -78,6 +88,40 @@ async def take_request(connection: Connection, bucket: str, most: int, *, take: 
     row = await connection.fetchrow("SELECT * FROM take_request($1, $2, $3, $4)", bucket, most, WINDOW, take)
     assert row is not None
     return Allowance(*row.values())
+
+
+async def keep_house(connection: Connection) -> None:
+    """Forget whose requests have all left the window long ago: every address that ever came has a row.
+
+    Args:
+        connection: On which no transaction is open.
+    """
+    idle = await connection.fetch(
+        """
+        SELECT bucket FROM rate_windows w WHERE NOT EXISTS (
+            SELECT FROM rate_stamps s WHERE s.bucket = w.bucket AND s.taken_at > now() - $1::interval)
+        LIMIT $2
+        """,
+        IDLE,
+        FORGOTTEN_AT_A_TIME,
+    )
+    if not idle:
+        return
+    with suppress(asyncpg.LockNotAvailableError):  # the next time, then
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('lock_timeout', $1, true)", f"{PAUSE_MS}ms")
+            await connection.execute("LOCK TABLE rate_windows IN EXCLUSIVE MODE")  # `take_request` counts on its row
+            await connection.execute(
+                """
+                WITH gone AS (
+                    DELETE FROM rate_windows w WHERE bucket = ANY($1) AND NOT EXISTS (
+                        SELECT FROM rate_stamps s WHERE s.bucket = w.bucket AND s.taken_at > now() - $2::interval)
+                    RETURNING bucket)
+                DELETE FROM rate_stamps WHERE bucket IN (SELECT bucket FROM gone)
+                """,
+                [row["bucket"] for row in idle],
+                IDLE,
+            )
 
 
 class DatabaseLimiter:

@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from callwright import audit, db, erasing, garbage, idempotency, partners, pipeline, queue, rollups
+from callwright import audit, db, erasing, garbage, idempotency, limits, partners, pipeline, queue, rollups
 from callwright.analysis.engine import Analyser, load_analyser
 from callwright.bells import Bell
 from callwright.callbacks import RetryPolicy
@@ -216,6 +216,7 @@ async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
         try:
             async with db.beside(pool) as connection:
                 await queue.keep_house(connection)
+                await limits.keep_house(connection)
             async with db.everywhere(pool) as connection:
                 await audit.keep_house(connection)
                 await idempotency.keep_house(connection)
