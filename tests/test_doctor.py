@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,13 +13,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from callwright import doctor
+from callwright import doctor, limits
 from callwright.db import Pool, everywhere
 from callwright.doctor import Finding, examine
 from callwright.errors import SetupError
 from callwright.partners import add_partner
 from callwright.sealing import Sealer, make_secret_key, read_secret_key
 from callwright.settings import Settings
+from redis_server import a_redis, free_port
 
 KEY = make_secret_key()
 NAMES = [
@@ -191,24 +193,23 @@ async def test_a_ca_file_that_is_none(make: Callable[..., Settings], tmp_path: P
         assert (await found(make(ca_file=file)))["outbound"].state == "error"
 
 
-async def pong(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while line := await reader.readline():
-        for _ in range(int(line[1:])):
-            await reader.readline()
-            word = await reader.readline()
-            writer.write(b"" if word.strip().upper() != b"PING" else b"+PONG\r\n")
-        if word.strip().upper() != b"PING":
-            writer.write(b"+OK\r\n")
-        await writer.drain()
-    writer.close()
+async def test_redis(make: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REDIS_SECONDS", 10.0)
+    port = free_port()
+    with a_redis(port, password="opensesame"):
+        there = (await found(make(redis_url=f"valkey://:opensesame@127.0.0.1:{port}/0")))["redis"]
+        refused = (await found(make(redis_url=f"redis://:hunter2@127.0.0.1:{port}/0")))["redis"]
+    away = (await found(make(redis_url=f"redis://:hunter2@127.0.0.1:{port}/0")))["redis"]
+    wrong = (await found(make(redis_url=f"redis://:hunter2/@127.0.0.1:{port}/0")))["redis"]
+    assert (there.state, there.message) == ("ok", "Counts the requests")
+    assert [each.state for each in (refused, away, wrong)] == ["error"] * 3
+    assert all(each.fix and "hunter2" not in f"{each.message} {each.fix}" for each in (refused, away, wrong))
 
 
-async def test_redis(make: Callable[..., Settings]) -> None:
-    async with server(pong) as port:
-        assert (await found(make(redis_url=f"valkey://127.0.0.1:{port}/0")))["redis"].message == "Answers"
-    finding = (await found(make(redis_url="redis://:hunter2@127.0.0.1:1/0")))["redis"]
-    assert finding.state == "error"
-    assert "hunter2" not in finding.message
+async def test_a_redis_that_hangs(make: Callable[..., Settings]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        finding = (await found(make(redis_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")))["redis"]
+    assert finding.message == "Does not count: no answer within 0.5 s"
 
 
 @pytest.mark.parametrize(

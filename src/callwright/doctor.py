@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Literal, cast
+from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from limits.errors import StorageError
 
 from callwright.analysis.engine import load_analyser
 from callwright.dashboards.assets import bundle_of
@@ -22,6 +21,7 @@ from callwright.db.embedded import embedded
 from callwright.db.migrate import OLDEST_SERVER, pending
 from callwright.db.roles import EVERY_PARTNER
 from callwright.errors import SetupError
+from callwright.limits import RedisLimiter, reason_of
 from callwright.logs import mask
 from callwright.outbound import Outbound, Policy
 from callwright.partners import any_sealed_secret
@@ -251,16 +251,15 @@ async def _outbound(settings: Settings) -> Finding:
 async def _redis(settings: Settings) -> Finding:
     if settings.redis_url is None:
         return Finding("redis", "ok", "Not set; PostgreSQL counts the requests")
-    url = settings.redis_url.get_secret_value().replace("valkey", "redis", 1)
+    limiter = RedisLimiter(settings.redis_url.get_secret_value())
     try:
-        client = Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5)
-        try:
-            await cast("Awaitable[bool]", client.ping())
-        finally:
-            await client.aclose()
-    except (RedisError, ValueError, OSError) as error:
-        return Finding("redis", "error", mask(f"Does not answer: {error}"), "Check CALLWRIGHT_REDIS_URL")
-    return Finding("redis", "ok", "Answers")
+        await limiter.check()
+    except (StorageError, TimeoutError) as error:
+        fix = "Start it, or check CALLWRIGHT_REDIS_URL; until then requests are served uncounted"
+        return Finding("redis", "error", mask(f"Does not count: {reason_of(error)}"), fix)
+    finally:
+        await limiter.aclose()
+    return Finding("redis", "ok", "Counts the requests")
 
 
 async def _public_url(settings: Settings) -> Finding:

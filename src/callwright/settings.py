@@ -37,7 +37,8 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr | None = Field(
         None,
-        description="a Valkey or Redis (`redis://`, `rediss://`, `valkey://`) that counts requests; PostgreSQL counts "
+        description="a Valkey or Redis that counts requests, the same for every API process, as "
+        "`valkey://:password@cache.internal:6379/0` (`valkeys://`, `redis://` and `rediss://` too); PostgreSQL counts "
         "them without it. While it is away, requests are served uncounted and the log says so",
     )
     store_url: str | None = Field(

@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings: With a database URL and a secret key.
 
     Raises:
-        SetupError: One of them is missing, or the key cannot be used.
+        SetupError: One of them is missing, or the key or the address of Redis cannot be used.
     """
     if settings.database_url is None:
         raise SetupError("CALLWRIGHT_DATABASE_URL is not set", "Set it to a PostgreSQL URL, or run `callwright up`")
@@ -81,12 +81,12 @@ def create_app(settings: Settings) -> FastAPI:
     url = settings.database_url.get_secret_value()
     open_store = cache(partial(Store, settings.store_url or str(settings.data_dir / "store")))
     sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
+    redis = RedisLimiter(settings.redis_url.get_secret_value()) if settings.redis_url else None
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(url, size=POOL_CONNECTIONS, name="callwright web")
-        redis = settings.redis_url
-        limiter = DatabaseLimiter(pool) if redis is None else RedisLimiter(redis.get_secret_value())
+        limiter = redis or DatabaseLimiter(pool)
         app.state.pool = pool
         vitals.watch_pool("requests", pool)
         app.state.queue = vitals.Queue(pool)

@@ -20,6 +20,7 @@ from callwright import (
     erasing,
     garbage,
     idempotency,
+    limits,
     metrics,
     partners,
     pipeline,
@@ -248,6 +249,7 @@ async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
         try:
             async with db.beside(pool) as connection:
                 await queue.keep_house(connection)
+                await limits.keep_house(connection)
             async with db.everywhere(pool) as connection:
                 await audit.keep_house(connection)
                 await idempotency.keep_house(connection)

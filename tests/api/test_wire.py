@@ -13,7 +13,7 @@ from callwright.errors import SetupError
 from callwright.settings import Settings
 from partner_api import BATCH_CALL, SECRET_KEY, a_batch, a_record
 from real_server import a_door, a_server, talk
-from test_limits import free_port
+from redis_server import free_port
 
 
 async def test_answers(database_url: str) -> None:
