@@ -5,13 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from callwright import db, erasing
+from callwright import audit, db, erasing
 from callwright.audit import Asker
 from callwright.erasing import Wanted
 from partner_api import Door, a_batch, a_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+BASE = "/api/v1/partner/"
 PHONE = "+12025550177"
 
 
@@ -48,6 +49,23 @@ async def test_a_call_that_the_operator_erased_is_told_of(door: Door) -> None:
     assert await data_of(own, "GET", f"erasures/{erasure_id}") == told
     other = await door.for_another(("acme", "sales"))
     assert (await other.get(f"erasures/{erasure_id}")).status_code == 404
+
+
+async def test_erasing_again_changes_nothing(door: Door) -> None:
+    own = await with_calls(door)
+    first = await data_of(own, "POST", "erasures", {"phone": PHONE})
+    again = await data_of(own, "POST", "erasures", {"phone": PHONE})
+    assert again["erasure_id"] != first["erasure_id"]
+    assert [again[name] for name in ("status", "calls", "customers", "rows", "files")] == ["erased", 0, 0, 0, 0]
+    assert await data_of(own, "DELETE", "calls/of%20sales") == first
+    request_id = "an-erasure-whose-answer-was-lost"
+    path = f"{BASE}customers/customer123"
+    headers = own.headers(sub_tenant_id="support")
+    gone = await own.client.delete(path, headers={**headers, "x-request-id": request_id})
+    assert (await own.client.delete(path, headers=headers)).json()["message"] == "Customer not found"
+    async with db.everywhere(own.pool) as connection:
+        kept = {each.request_id: each.erasure_id for each in await audit.list_erasures(connection)}
+    assert str(kept[request_id]) == gone.json()["data"]["erasure_id"]
 
 
 async def test_a_subtenants_proof_is_its_own(door: Door) -> None:
