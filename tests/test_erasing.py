@@ -138,10 +138,10 @@ async def test_a_number_in_another_subtenant_is_not_meant(pool: Pool, rows: Pool
 async def test_a_call_that_comes_after_the_order_is_not_meant(
     pool: Pool, rows: Pool, store: Store, whose: Scope
 ) -> None:
-    old, new = {"customer_email": "they@example.com"}, {"customer_name": "They", "disposition_status": "back"}
-    await accept(pool, whose, "before", customer_id="they", agent_id="a", disposition_status="gone", **old)
+    sent: dict[str, Any] = {"customer_id": "they", "agent_id": "a"}
+    await accept(pool, whose, "before", customer_email="they@example.com", disposition_status="gone", **sent)
     erasure_id = await ordered(pool, whose, "customer", "they")
-    await accept(pool, whose, "after", customer_id="they", agent_id="a", **new)
+    await accept(pool, whose, "after", customer_name="They", disposition_status="back", **sent)
     await erasing.carry_out(pool, lambda: store, whose.partner_id, erasure_id)
     told = await proof(pool, whose, erasure_id)
     assert (told.calls, told.customers, told.agents) == (1, 1, 0)
