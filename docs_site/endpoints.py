@@ -8,10 +8,8 @@ from urllib.parse import urlencode
 from docs_site.schemas import Field, Schema, fields, kind_of, resolved
 
 FOLDER = "reference/endpoints"
-_OWN_HEADERS = (
-    '-H "x-api-key: $API_KEY" -H "x-api-secret: $API_SECRET"',
-    '-H "x-tenant-id: acme-uk" -H "x-sub-tenant-id: inside-sales"',
-)
+_CREDENTIALS = '-H "x-api-key: $API_KEY" -H "x-api-secret: $API_SECRET"'
+_OF_TENANT = '-H "x-tenant-id: acme-uk" -H "x-sub-tenant-id: inside-sales"'
 _MARK = "<!-- made by docs_site/endpoints.py from the OpenAPI document -->"
 
 
@@ -20,6 +18,11 @@ def operations(document: Schema) -> Iterator[tuple[str, str, Schema]]:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             yield method.upper(), path, operation
+
+
+def is_for_a_tenant(parameters: list[Schema]) -> bool:
+    """Whether a request with these parameters needs the tenant headers."""
+    return any(each["in"] == "header" and each["name"] == "x-tenant-id" for each in parameters)
 
 
 def places(document: Schema) -> dict[str, str]:
@@ -50,11 +53,13 @@ def _slug(tag: str) -> str:
 def _operation(document: Schema, method: str, path: str, operation: Schema) -> str:
     parameters = [resolved(document, each) for each in operation["parameters"]]
     own = [each for each in parameters if each["in"] != "header"]
+    which = "" if is_for_a_tenant(parameters) else ", without those of a tenant"
     lines = [
         f"## {operation['summary']} {{ #{operation['operationId']} }}",
         f"```http\n{method} {path}\n```",
         operation.get("description", ""),
-        f"With the [headers of every request](../api.md#every-request).\n\n{_curl(method, path, operation, own)}",
+        f"With the [headers of every request](../api.md#every-request){which}.",
+        _curl(method, path, operation, parameters),
     ]
     if own:
         lines += ["**Parameters**", _parameters(document, own)]
@@ -76,7 +81,9 @@ def _curl(method: str, path: str, operation: Schema, parameters: list[Schema]) -
     query = {each["name"]: str(each["example"]) for each in parameters if each["in"] == "query" and each["required"]}
     address = path.format(**values) + (f"?{urlencode(query)}" if query else "")
     method = "" if method == "GET" else f" -X {method}"
-    lines = [f'curl -sS{method} "$API_URL{address}"', *(f"  {header}" for header in _OWN_HEADERS)]
+    lines = [f'curl -sS{method} "$API_URL{address}"', f"  {_CREDENTIALS}"]
+    if is_for_a_tenant(parameters):
+        lines += [f"  {_OF_TENANT}"]
     if "requestBody" in operation:
         lines += ['  -H "content-type: application/json" -d @body.json']
     return "```sh\n" + " \\\n".join(lines) + "\n```"

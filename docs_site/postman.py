@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from docs_site.endpoints import operations
+from docs_site.endpoints import is_for_a_tenant, operations
 from docs_site.schemas import Schema, resolved
 
 FORMAT = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
@@ -18,6 +18,8 @@ _VARIABLES = {
 _HEADERS = {
     "x-api-key": "{{api_key}}",
     "x-api-secret": "{{api_secret}}",
+}
+_OF_TENANT = {
     "x-tenant-id": "{{tenant_id}}",
     "x-sub-tenant-id": "{{sub_tenant_id}}",
 }
@@ -62,10 +64,12 @@ def _item(document: Schema, method: str, path: str, operation: Schema) -> Schema
 
 
 def _request(document: Schema, method: str, path: str, operation: Schema) -> Schema:
+    parameters = [resolved(document, each) for each in operation["parameters"]]
+    headers = {**_HEADERS, **_OF_TENANT} if is_for_a_tenant(parameters) else _HEADERS
     made: dict[str, Any] = {
         "method": method,
-        "header": [{"key": key, "value": value} for key, value in _HEADERS.items()],
-        "url": _url(path, [resolved(document, each) for each in operation["parameters"]]),
+        "header": [{"key": key, "value": value} for key, value in headers.items()],
+        "url": _url(path, parameters),
         "description": operation.get("description", operation["summary"]),
     }
     if "requestBody" in operation:

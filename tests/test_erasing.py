@@ -138,13 +138,18 @@ async def test_a_number_in_another_subtenant_is_not_meant(pool: Pool, rows: Pool
 async def test_a_call_that_comes_after_the_order_is_not_meant(
     pool: Pool, rows: Pool, store: Store, whose: Scope
 ) -> None:
-    await accept(pool, whose, "before", customer_id="they", agent_id="a")
+    sent: dict[str, Any] = {"customer_id": "they", "agent_id": "a"}
+    await accept(pool, whose, "before", customer_email="they@example.com", disposition_status="gone", **sent)
     erasure_id = await ordered(pool, whose, "customer", "they")
-    await accept(pool, whose, "after", customer_id="they", agent_id="a", customer_name="They")
+    await accept(pool, whose, "after", customer_name="They", disposition_status="back", **sent)
     await erasing.carry_out(pool, lambda: store, whose.partner_id, erasure_id)
     told = await proof(pool, whose, erasure_id)
-    assert (told.calls, told.agents) == (1, 0)
+    assert (told.calls, told.customers, told.agents) == (1, 1, 0)
     assert await left(rows) == ["after"]
+    row = await rows.fetchrow("SELECT name, email, disposition_status FROM customers")
+    assert row is not None
+    assert tuple(row) == ("They", None, "back"), "what came with the later call, and nothing of before"
+    assert [each["status"] for each in await rows.fetch("SELECT status FROM dispositions")] == ["back"]
 
 
 async def test_dashboards_count_what_is_left(pool: Pool, rows: Pool, store: Store, whose: Scope) -> None:

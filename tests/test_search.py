@@ -255,6 +255,18 @@ async def test_a_page_ends_where_too_many_calls_would_be_looked_at(
     assert (len(sizes), sum(sizes)) == (4, 1)
 
 
+async def test_a_window_that_was_made_up_is_not_read_whole(
+    pool: Pool, ours: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_windows, "WINDOW", 3)
+    for number in range(5):
+        await say(pool, ours, f"c{number}", "a refund")
+    sought = search_windows.Sought(ours.partner_id, "'refund'", None, None, None, None, None, datetime.now(UTC))
+    async with db.everywhere(pool) as connection:
+        look = search_windows._Look(connection, sought, None, search_windows.BEFORE_ALL)
+        assert [row["found"] for row in await look.all_of(0, 32_767)] == [3, 3, 3]
+
+
 async def test_marks_stand_where_the_words_are(pool: Pool, ours: Scope) -> None:
     """Whatever stands around them: the text is told whole, and each mark is the word."""
     chance = random.Random(7)

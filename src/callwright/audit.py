@@ -205,9 +205,12 @@ _ERASURES = """
 async def read_erasure(
     connection: Connection, partner_id: int, erasure_id: UUID, subtenant_no: int | None = None
 ) -> Erasure | None:
-    """Read a proof; of a subtenant only its own. None where there is none such."""
+    """Read a proof; for a subtenant its own, or one of an erasure in all of the partner's. None where there is none."""
     row = await connection.fetchrow(
-        f"{_ERASURES} WHERE e.partner_id = $1 AND e.erasure_id = $2 AND ($3::bigint IS NULL OR e.subtenant_no = $3)",
+        f"""
+        {_ERASURES} WHERE e.partner_id = $1 AND e.erasure_id = $2
+            AND ($3::bigint IS NULL OR e.subtenant_no IS NULL OR e.subtenant_no = $3)
+        """,
         *(partner_id, erasure_id, subtenant_no),
     )
     return None if row is None else Erasure(*row.values())

@@ -199,6 +199,13 @@ async def erase_customers(connection: Connection, scope: Scope, customer_ids: li
         How many of them there were, and the rows that went.
     """
     of = scope.partner_id, scope.subtenant_no, customer_ids
+    await connection.execute(  # in the order in which a batch brings them in
+        """
+        SELECT FROM customers WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])
+        ORDER BY customer_id FOR UPDATE
+        """,
+        *of,
+    )
     customers = await _deleted(
         connection,
         "DELETE FROM customers WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = ANY($3::text[])",

@@ -71,7 +71,7 @@ class Wanted:
 
 
 async def begin(connection: Connection, wanted: Wanted, asker: Asker) -> UUID:
-    """Keep an order and begin its proof.
+    """Keep an order, begin its proof, and forget the customers who are meant: what comes in of them later is new.
 
     Args:
         connection: With a transaction open; once it is committed the order is carried out.
@@ -100,6 +100,7 @@ async def begin(connection: Connection, wanted: Wanted, asker: Asker) -> UUID:
     await audit.begin_erasure(connection, partner_id, erasure_id, number, wanted.kind, asker)
     await erasures.begin(connection, partner_id, erasure_id, number, wanted.kind, subject=subject)
     await erasures.note_people(connection, partner_id, erasure_id, people, meant=True)
+    await _forget(connection, partner_id, erasure_id, people)
     return erasure_id
 
 
@@ -195,14 +196,14 @@ async def _due(connection: Connection, order: Order) -> int:
 
 
 async def _calls(connection: Connection, order: Order) -> int:
-    """Erase some of the calls that are meant; before the first of them, the customers who are."""
+    """Erase some of the calls that are meant; before the first of them, those customers are counted again."""
     if order.kind == "call":
         gone = await _erase(connection, order, [order.subject or ""])
         await erasures.move(connection, order, "people")
         return gone
     people = await erasures.people(connection, order, meant=True)
     if not order.place:
-        await _forget(connection, order, people)
+        await _count_contacts(connection, order.partner_id, people)
     meant = Meant(order.partner_id, order.subtenant_no, order.subject, people, order.before)
     call_ids, place = await erasable.find_calls(connection, meant, after=order.place, most=AT_A_TIME)
     gone = await _erase(connection, order, call_ids)
@@ -219,7 +220,9 @@ async def _people(connection: Connection, order: Order) -> int:
             await erasures.move(connection, order, "people", place)
             return 0
         await erasures.strike(connection, order, await erasable.came_since(connection, order))
-        await _forget(connection, order, await erasures.people(connection, order))
+        left = await erasures.people(connection, order)
+        await _forget(connection, order.partner_id, order.erasure_id, left)
+        await _count_contacts(connection, order.partner_id, left)
         await erasures.forget_people(connection, order)
     await erasures.move(connection, order, "batches")
     return 0
@@ -268,18 +271,27 @@ def _by_scope(partner_id: int, doomed: Sequence[Doomed]) -> dict[Scope, list[Doo
     return found
 
 
-async def _forget(connection: Connection, order: Order, people: Sequence[Person]) -> None:
+async def _forget(connection: Connection, partner_id: int, erasure_id: UUID, people: Sequence[Person]) -> None:
     """Delete customers and agents."""
-    found: dict[Scope, dict[str, list[str]]] = defaultdict(lambda: {"customer": [], "agent": []})
-    for each in people:
-        found[Scope(order.partner_id, each.subtenant_no)][each.kind].append(each.person_id)
-    for scope, theirs in found.items():
+    for scope, theirs in _ids_by_scope(partner_id, people).items():
         gone, rows = await customers.erase_customers(connection, scope, theirs["customer"])
-        await rollups.count_contacts(connection, scope, theirs["customer"])
         agents = await customers.erase_agents(connection, scope, theirs["agent"])
         await audit.count_erased(
-            *(connection, order.partner_id, order.erasure_id), customers=gone, agents=agents, rows=rows + agents
+            *(connection, partner_id, erasure_id), customers=gone, agents=agents, rows=rows + agents
         )
+
+
+async def _count_contacts(connection: Connection, partner_id: int, people: Sequence[Person]) -> None:
+    """Count customers again who were deleted: a worker may be counting, and this waits for it."""
+    for scope, theirs in _ids_by_scope(partner_id, people).items():
+        await rollups.count_contacts(connection, scope, theirs["customer"])
+
+
+def _ids_by_scope(partner_id: int, people: Sequence[Person]) -> dict[Scope, dict[str, list[str]]]:
+    found: dict[Scope, dict[str, list[str]]] = defaultdict(lambda: {"customer": [], "agent": []})
+    for each in people:
+        found[Scope(partner_id, each.subtenant_no)][each.kind].append(each.person_id)
+    return found
 
 
 async def _remove(pool: Pool, open_store: Callable[[], Store], files: Sequence[File]) -> None:

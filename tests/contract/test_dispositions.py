@@ -100,6 +100,7 @@ def encoded(*parts: str) -> str:
 
 
 AT = "2026-01-05T10:00:00+00:00"
+TOO_EARLY, TOO_LATE = "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,7 @@ AT = "2026-01-05T10:00:00+00:00"
         "gICA",
         "x" * 3001,
         *(encoded(*p) for p in ((AT,), (AT, AT, "c"), (AT, "now", "c", "k"), (AT[:-6], AT, "c", "k"))),
+        *(encoded(*p) for p in ((TOO_EARLY, AT, "c", "k"), (AT, TOO_LATE, "c", "k"))),
     ],
 )
 async def test_cursors_that_are_none(door: Door, cursor: str) -> None:

@@ -133,9 +133,12 @@ async def test_a_page_is_filled_from_many_small_batches(own: Door) -> None:
     assert await all_ids(own, "agent_id=z&limit=4") == [f"c{n}" for n in range(24, -1, -3)]
 
 
-async def test_a_page_looks_at_a_bounded_number_of_batches(own: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "MOST_BATCHES", 2)
-    monkeypatch.setattr(reports, "FIRST_BATCHES", 2)
+@pytest.mark.parametrize("bounds", [{"MOST_BATCHES": 2}, {"SURE_BATCHES": 2, "LOOKING_SECONDS": -1.0}])
+async def test_a_page_looks_at_a_bounded_number_of_batches(
+    own: Door, monkeypatch: pytest.MonkeyPatch, bounds: dict[str, float]
+) -> None:
+    for name, value in {"FIRST_BATCHES": 2, **bounds}.items():
+        monkeypatch.setattr(reports, name, value)
     for n in range(5):
         await own.post(a_batch(a_record(f"a{n}", agent__id="x" if n in {0, 4} else "z"), a_record(f"b{n}")))
     assert await all_pages(own, "agent_id=x") == [["a4"], [], [], ["a0"], []], "each looks on from the last batch"

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callwright import partners, rollups
+from callwright.api.auth import FRESH_SECONDS
+from callwright.api.openapi import openapi_document
 from callwright.db import everywhere
 from dashboards.viewing import Screen, scope_of, screen_of
 from judged import DAY, analysis, ended
@@ -15,6 +17,7 @@ from partner_api import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+BASE = "/api/v1/partner/"
 ZONE = "Asia/Kolkata"
 NO_TENANT: dict[str, str | None] = {"tenant_id": None, "sub_tenant_id": None}
 
@@ -90,6 +93,54 @@ async def test_usage(door: Door) -> None:
         answer = await screen.door.get(f"usage?month={month}", **NO_TENANT)
         assert answer.status_code == 422
         assert answer.json()["errors"] == [{"field": "month", "message": "month must be a month, as 2026-11"}]
+
+
+async def test_nobody_waits_for_the_worker(door: Door) -> None:
+    """What is told is the same before a worker has counted, while it counts, and in another time zone."""
+    screen = await screen_of(door, time_zone=ZONE)
+    scope, noon = await screen.scope(), datetime(2026, 1, 15, 12, tzinfo=UTC)
+    for name, day, judgement in (("a", 0.0, analysis()), ("b", 0.0, None), ("c", 3.0, analysis())):
+        await ended(door.pool, scope, name, judgement, day=(noon - DAY) / timedelta(days=1) + day, seconds=60)
+
+    async def check(used: dict[str, float], days: list[str]) -> None:
+        found = await data_of(screen.door, "usage?month=2026-01")
+        assert found["used"] == used
+        assert [each["day"] for each in found["days"]] == days
+        listed = (await data_of(screen.door, "tenants"))["tenants"]
+        told = next(each["calls"] for each in listed if each["calls"]["total"])
+        assert (told["total"], told["failed"]) == (used["calls"], used["failed"])
+
+    three = {"calls": 3, "failed": 1, "call_seconds": 180.0}
+    await check(three, ["2026-01-15", "2026-01-18"])
+    await rollups.keep_house(door.pool, asyncio.Event())
+    await check(three, ["2026-01-15", "2026-01-18"])
+    later = (noon - DAY) / timedelta(days=1) + 0.25  # 18:00 in UTC, 23:30 in India, the next day on Kiritimati
+    await ended(door.pool, scope, "d", analysis(), day=later, seconds=60)
+    four = {"calls": 4, "failed": 1, "call_seconds": 240.0}
+    await check(four, ["2026-01-15", "2026-01-18"])
+    async with everywhere(door.pool) as lent:
+        await partners.set_partner(lent, screen.door.partner.partner_id, time_zone="Pacific/Kiritimati")
+    there = ["2026-01-16", "2026-01-19"]
+    await asyncio.sleep(FRESH_SECONDS + 0.1)
+    await check(four, there)
+    more = True
+    while more:
+        async with everywhere(door.pool) as lent:
+            more = await rollups.count_again(lent, scope)
+        await check(four, there)
+
+
+async def test_the_document_says_what_is_for_no_tenant(door: Door) -> None:
+    own = await (await door.for_another()).with_test_key()
+    found = []
+    for path, item in openapi_document()["paths"].items():
+        for method, operation in item.items():
+            if {"$ref": "#/components/parameters/x-tenant-id"} not in operation["parameters"]:
+                answer = await own.send(method.upper(), f"{path.removeprefix(BASE)}?q=word", **NO_TENANT)
+                assert answer.status_code == 200, path
+                assert "tenant" not in str([operation["responses"][status] for status in ("400", "403")]).lower()
+                found.append(path.removeprefix(BASE))
+    assert sorted(found) == ["search/all", "tenants", "test-data", "usage"]
 
 
 async def test_the_order_of_the_checks(door: Door) -> None:

@@ -315,7 +315,7 @@ async def test_query_faults(screen: Screen, query: str, field: str, told: str) -
         ("calls", "engaged=no", "must be yes"),
         *(
             (name, f"cursor={cursor}", "must be the next_cursor of a page")
-            # nothing, no base64, no text, one part too many or few, no time, a time without a zone, too long
+            # nothing, no base64, no text, one part too many or few, no time, no call, too early, too late, too long
             for name, cursors in {
                 "contacts": ("", "A", "gICA", "YQBi", "x" * 3001),
                 "calls": (
@@ -325,6 +325,8 @@ async def test_query_faults(screen: Screen, query: str, field: str, told: str) -
                     "YQBi",
                     "MjAyNi0wMS0wMQBh",
                     "MjAyNi0wMS0wMVQwMDowMDowMCswMDowMAA",
+                    "MDAwMS0wMS0wMVQwMDowMDowMCsyMzo1OQBh",
+                    "OTk5OS0xMi0zMVQyMzo1OTo1OS0yMzo1OQBh",
                     "x" * 3001,
                 ),
             }.items()

@@ -11,6 +11,7 @@ from callwright.api.models import BATCH_CALL
 from callwright.api.openapi import openapi_document
 
 COLLECTION: dict[str, Any] = json.loads(POSTMAN.read_text("utf-8"))
+FOR_NO_TENANT = {"search/all", "tenants", "usage", "test-data"}
 ITEMS = [item for folder in COLLECTION["item"] for item in folder["item"]]
 
 
@@ -42,6 +43,18 @@ def test_secrets_are_variables_that_are_empty() -> None:
         headers = {each["key"]: each["value"] for each in item["request"]["header"]}
         assert (headers["x-api-key"], headers["x-api-secret"]) == ("{{api_key}}", "{{api_secret}}")
         assert all(name in values for name in ("base_url", "tenant_id", "sub_tenant_id"))
+
+
+def test_tenant_headers_are_sent_where_they_are_needed() -> None:
+    without = set()
+    for item in ITEMS:
+        headers = {each["key"]: each["value"] for each in item["request"]["header"]}
+        of_tenant = (headers.get("x-tenant-id"), headers.get("x-sub-tenant-id"))
+        if of_tenant == (None, None):
+            without.add(plain(item["request"]["url"]).removeprefix("/api/v1/partner/"))
+        else:
+            assert of_tenant == ("{{tenant_id}}", "{{sub_tenant_id}}")
+    assert without == FOR_NO_TENANT
 
 
 def test_the_batch_that_it_sends_is_one() -> None:

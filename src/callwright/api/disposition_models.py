@@ -1,13 +1,12 @@
 """What partners ask and are told of changes of dispositions: the types that check requests and describe answers."""
 
-from datetime import datetime
 from typing import Annotated, NotRequired
 
 from pydantic import AfterValidator, Field, TypeAdapter
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from callwright.api.models import DispositionData
-from callwright.api.queries import CURSOR_FIELD, CURSOR_RULE, Limit, MarkText, Since, Until, mark_of, parts_of
+from callwright.api.queries import CURSOR_FIELD, CURSOR_RULE, Limit, MarkText, Since, Until, mark_of, parts_of, time_of
 from callwright.api.rules import Id
 from callwright.reports.disposition_list import Place
 
@@ -25,10 +24,7 @@ def place_of_changes(cursor: str) -> Place:
         ValueError: `cursor_of_changes` has not written this.
     """
     effective_at, recorded_at, call_id, customer_id = parts_of(cursor)
-    times = datetime.fromisoformat(effective_at), datetime.fromisoformat(recorded_at)
-    if not all(time.tzinfo for time in times):
-        raise ValueError(cursor)
-    return Place(*times, call_id, customer_id)
+    return Place(time_of(effective_at), time_of(recorded_at), call_id, customer_id)
 
 
 def _is_a_cursor(value: str) -> str:

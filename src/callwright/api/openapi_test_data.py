@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from callwright.api.openapi_parts import BASE, parameters, responses
+from callwright.api.openapi_parts import BASE, for_no_tenant, parameters, responses
 
 
 def test_data_paths() -> dict[str, Any]:
     """The one path that is for test keys alone."""
+    answers = for_no_tenant(responses("WipedData", {"deleted": 128, "more": False}))
+    answers["403"]["description"] = "Wrong credentials (without the `RateLimit` headers), or a live key"
     return {
         f"{BASE}/test-data": {
             "delete": {
@@ -17,7 +19,7 @@ def test_data_paths() -> dict[str, Any]:
                 "headers.",
                 "tags": ["Test mode"],
                 "parameters": parameters(of_partner=True),
-                "responses": responses("WipedData", {"deleted": 128, "more": False}),
+                "responses": answers,
             }
         },
     }

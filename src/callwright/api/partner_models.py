@@ -48,7 +48,7 @@ class TenantData(TypedDict):
     tenant_id: str
     subtenant_id: str
     created_at: Time
-    calls: Annotated[EndedCallsData, Field(description="Calls that have ended, as far as they have been counted")]
+    calls: Annotated[EndedCallsData, Field(description="Calls that have ended")]
     agents: int
     last_received_at: Annotated[Time | None, Field(description="When the last batch came in; null before any has")]
 
@@ -70,7 +70,7 @@ class LimitsData(TypedDict):
 
 
 class UsedData(TypedDict):
-    """Calls of all tenants that have ended, as far as they have been counted."""
+    """Calls of all tenants that have ended."""
 
     calls: int
     failed: int

@@ -66,6 +66,21 @@ def parts_of(mark: str) -> list[str]:
         raise ValueError(mark) from None
 
 
+def time_of(part: str) -> datetime:
+    """The time that a part of a mark tells, in UTC.
+
+    Raises:
+        ValueError: It is none, or has no zone, or in UTC lies before or after the years that there are.
+    """
+    at = datetime.fromisoformat(part)
+    if at.tzinfo is None:
+        raise ValueError(part)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(part) from None
+
+
 Since = Annotated[UtcTime, Field(description="Then or later: ISO 8601 in UTC, with `Z`")]
 Until = Annotated[UntilTime, Field(description="Before: ISO 8601 in UTC, with `Z`")]
 Limit = Annotated[

@@ -1,6 +1,6 @@
 """What partners ask and are answered about reports: the types that check requests and make the OpenAPI document."""
 
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from typing import Annotated, Literal, NotRequired
 from zoneinfo import available_timezones
@@ -10,8 +10,18 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from callwright.analysis import Intent
 from callwright.api.models import Time
-from callwright.api.queries import CURSOR_FIELD, CURSOR_RULE, Disposition, IntentFilter, Limit, MarkText, parts_of
+from callwright.api.queries import (
+    CURSOR_FIELD,
+    CURSOR_RULE,
+    Disposition,
+    IntentFilter,
+    Limit,
+    MarkText,
+    parts_of,
+    time_of,
+)
 from callwright.api.rules import Id, Rule
+from callwright.reports.call_list import Place
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 MOST_CHARACTERS_SEARCHED = 100
@@ -39,9 +49,18 @@ def _is_a_customer(value: str) -> str:
     return value if customer_id else _is_no_place(value)
 
 
+def place_of_ended(cursor: str) -> Place:
+    """Where a page of calls ended.
+
+    Raises:
+        ValueError: No page has ended there.
+    """
+    at, call_id = parts_of(cursor)
+    return Place(time_of(at), call_id)
+
+
 def _is_a_place_of_calls(value: str) -> str:
-    at, call_id = parts_of(value)
-    return value if call_id and datetime.fromisoformat(at).tzinfo else _is_no_place(value)
+    return value if place_of_ended(value).call_id else _is_no_place(value)
 
 
 def _is_no_place(value: str) -> str:

@@ -71,7 +71,8 @@ async def _erased(request: Request, caller: Caller, kind: ErasureKind, subject: 
 
 async def _told(request: Request, caller: Caller, erasure_id: UUID) -> Envelope:
     scope = caller.scope
-    async with db.transaction(request.app.state.pool, scope) as connection:
+    # Of the whole partner, as its operator may have had erased what is all tenants' with one proof.
+    async with db.transaction(request.app.state.pool, scope.partner_id) as connection:
         found = await audit.read_erasure(connection, scope.partner_id, erasure_id, scope.subtenant_no)
     if found is None:
         raise NotFound("Erasure not found")

@@ -15,7 +15,7 @@ from callwright.api.auth import Admitted, Caller
 from callwright.api.envelope import success
 from callwright.api.queries import PAGE, mark_of, moment, parts_of, read_query
 from callwright.api.report_answers import Answer, written
-from callwright.api.report_models import CONTACTS_QUERY, ENDED_CALLS_QUERY, REPORT_QUERY
+from callwright.api.report_models import CONTACTS_QUERY, ENDED_CALLS_QUERY, REPORT_QUERY, place_of_ended
 from callwright.api.report_period import asked_of, unknown_zone
 from callwright.api.rollup_models import AGENTS_QUERY, LONGEST_PERIOD
 from callwright.db import Connection
@@ -23,7 +23,7 @@ from callwright.errors import Unavailable
 from callwright.places import NoPlace, Places
 from callwright.reports import agents, insights
 from callwright.reports.asked import Asked, knows_zone
-from callwright.reports.call_list import Place, Wanted, list_ended
+from callwright.reports.call_list import Wanted, list_ended
 from callwright.reports.contact_list import Page, list_contacts
 from callwright.spreadsheet import table
 
@@ -114,10 +114,7 @@ async def of_calls(request: Request, caller: Admitted) -> Response:
     query = read_query(request, ENDED_CALLS_QUERY)
     asked = asked_of(query, caller.partner.time_zone)
     wanted = Wanted("engaged" in query, query.get("concern"), query.get("parameter"), query.get("disposition_set"))
-    after = None
-    if "cursor" in query:
-        at, call_id = parts_of(query["cursor"])
-        after = Place(datetime.fromisoformat(at), call_id)
+    after = place_of_ended(query["cursor"]) if "cursor" in query else None
     async with _reading(request, caller, asked) as connection:
         found, place = await list_ended(connection, caller.scope, asked, wanted, most=_most(query), after=after)
     answer = report_answers.calls(found, place and mark_of(place.end_time.isoformat(), place.call_id))

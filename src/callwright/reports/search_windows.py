@@ -109,8 +109,8 @@ class _Look:
         return rows
 
     async def all_of(self, first: int, last: int) -> list[asyncpg.Record]:
-        """The calls of a window that was found before: no more of them than then."""
-        return await self._read(first, last, None, WINDOW)
+        """The calls of a window that was found before: no more of them than then, whatever a cursor names as one."""
+        return await self._read(first, last, WINDOW, WINDOW)
 
     async def _newest_within(self, first: int, last: int, most: int) -> list[asyncpg.Record]:
         rows = await self._read(first, last, CROWD + 1, most)
