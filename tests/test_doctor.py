@@ -23,7 +23,7 @@ from callwright.settings import Settings
 KEY = make_secret_key()
 NAMES = [
     "database", "migrations", "clock", "secret key", "store", "decoder", "transcriber", "analyser", "outbound",
-    "redis", "public URL", "dashboards",
+    "read replica", "redis", "public URL", "dashboards",
 ]  # fmt: skip
 Findings = dict[str, Finding]
 
@@ -201,6 +201,14 @@ async def pong(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             writer.write(b"+OK\r\n")
         await writer.drain()
     writer.close()
+
+
+async def test_a_replica_that_is_none_or_away_is_a_warning(make: Callable[..., Settings], database_url: str) -> None:
+    finding = (await found(make(read_database_url=database_url)))["read replica"]
+    assert (finding.state, finding.message) == ("warning", "Is no replica, or one no more")
+    finding = (await found(make(read_database_url="postgresql://me:hunter2@127.0.0.1:1/gone")))["read replica"]
+    assert (finding.state, "hunter2" in finding.message) == ("warning", False)
+    assert "CALLWRIGHT_READ_DATABASE_URL" in (finding.fix or "")
 
 
 async def test_redis(make: Callable[..., Settings]) -> None:

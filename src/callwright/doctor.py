@@ -248,6 +248,22 @@ async def _outbound(settings: Settings) -> Finding:
     return Finding("outbound", "ok", f"Public addresses{' and ' + ', '.join(opened) if opened else ' only'}")
 
 
+async def _replica(settings: Settings) -> Finding:
+    if settings.read_database_url is None:
+        return Finding("read replica", "ok", "Not set; the database answers all reads")
+    fix = "Check CALLWRIGHT_READ_DATABASE_URL and the replica; until then the database answers all reads"
+    try:
+        async with direct(settings.read_database_url.get_secret_value()) as connection:
+            follows, waiting = await connection.fetchval("SELECT pg_is_in_recovery()"), await pending(connection)
+    except SetupError as error:
+        return Finding("read replica", "warning", mask(error.message), fix)
+    if not follows:
+        return Finding("read replica", "warning", "Is no replica, or one no more", fix)
+    if waiting:
+        return Finding("read replica", "warning", f"Has not got yet: {', '.join(waiting)}", fix)
+    return Finding("read replica", "ok", "Answers, and follows")
+
+
 async def _redis(settings: Settings) -> Finding:
     if settings.redis_url is None:
         return Finding("redis", "ok", "Not set; PostgreSQL counts the requests")
@@ -298,6 +314,7 @@ CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
     "transcriber": _transcriber,
     "analyser": _analyser,
     "outbound": _outbound,
+    "read replica": _replica,
     "redis": _redis,
     "public URL": _public_url,
     "dashboards": _dashboards,

@@ -33,7 +33,10 @@ class Settings(BaseSettings):
         "and `callwright worker` need it",
     )
     read_database_url: SecretStr | None = Field(
-        None, description="kept for a read replica for reports; nothing reads it yet"
+        None,
+        description="the address of a streaming replica of that server, which reports, dashboards, lists and searches "
+        "are then read from, up to 10 seconds old; while it is away or further behind, the database answers "
+        "([how](../how-to/read-from-a-replica.md))",
     )
     redis_url: SecretStr | None = Field(
         None,

@@ -79,7 +79,9 @@ async def open_pool(url: str, *, size: int, name: str, plan_once: bool = False) 
 
 
 @asynccontextmanager
-async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -> AsyncIterator[Connection]:
+async def transaction(
+    pool: Pool, whose: Scope | int, *, durable: bool = True, reads: bool = False
+) -> AsyncIterator[Connection]:
     """Run the block in one transaction that sees one partner's rows; keep it short, never compute or call out in it.
 
     Row level security stands behind the queries: rows of others are not there, whatever a query asks for.
@@ -89,6 +91,7 @@ async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -
         whose: A partner's number, or a scope: then rows of its other subtenants are not there either.
         durable: False where nothing is lost if the database crashes within a second and this has not taken place: what
             came after it has then not taken place either.
+        reads: True where it may write nothing.
 
     Raises:
         Unavailable: The database is away. Whether a commit that was under way took place is then unknown, so every
@@ -96,7 +99,8 @@ async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -
     """
     partner_id, subtenant = (whose.partner_id, str(whose.subtenant_no)) if isinstance(whose, Scope) else (whose, "")
     begin = f"""
-        BEGIN; SET LOCAL ROLE {roles.ONE_PARTNER}; SET LOCAL callwright.partner_id = '{partner_id:d}';
+        BEGIN{" READ ONLY" if reads else ""}; SET LOCAL ROLE {roles.ONE_PARTNER};
+        SET LOCAL callwright.partner_id = '{partner_id:d}';
         SET LOCAL callwright.subtenant_no = '{subtenant}'{"" if durable else "; SET LOCAL synchronous_commit = off"}
     """
     async with _begun(pool, begin) as lent:
@@ -104,13 +108,17 @@ async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -
 
 
 @asynccontextmanager
-async def everywhere(pool: Pool) -> AsyncIterator[Connection]:
+async def everywhere(pool: Pool, *, reads: bool = False) -> AsyncIterator[Connection]:
     """Run the block in one transaction that sees every row: logins, housekeeping, the operator's commands.
+
+    Args:
+        pool: The database.
+        reads: True where it may write nothing.
 
     Raises:
         Unavailable: As `transaction`.
     """
-    async with _begun(pool, f"BEGIN; SET LOCAL ROLE {roles.EVERY_PARTNER}") as lent:
+    async with _begun(pool, f"BEGIN{' READ ONLY' if reads else ''}; SET LOCAL ROLE {roles.EVERY_PARTNER}") as lent:
         yield lent
 
 
