@@ -20,6 +20,7 @@ from callwright.db import Connection
 from callwright.db.direct import direct
 from callwright.db.embedded import embedded
 from callwright.db.migrate import OLDEST_SERVER, pending
+from callwright.db.pooler import Pooled
 from callwright.db.roles import EVERY_PARTNER
 from callwright.errors import SetupError
 from callwright.logs import mask
@@ -99,6 +100,10 @@ async def _database(settings: Settings, connection: Connection) -> Finding:
         return Finding("database", "error", f"{message}, is too old", f"Use PostgreSQL {OLDEST_SERVER} or newer")
     if await connection.fetchval("SELECT pg_is_in_recovery()"):
         return Finding("database", "error", f"{message}, only reads", "Name the primary in CALLWRIGHT_DATABASE_URL")
+    between = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
+    if between and type(connection) is not Pooled:  # asyncpg takes any connection for an instance of it
+        fix = "Add pgbouncer=true to the parameters of CALLWRIGHT_DATABASE_URL, unless each client keeps its session"
+        return Finding("database", "warning", f"{message}, through a pooler", fix)
     unsafe = [name for name in ("fsync", "synchronous_commit") if await connection.fetchval(f"SHOW {name}") == "off"]
     if unsafe:
         return Finding(

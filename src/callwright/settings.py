@@ -29,7 +29,8 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None,
         description="the address of PostgreSQL 15 or newer, as `postgresql://callwright@db.internal/callwright`; "
-        "without it `callwright up` and the commands use the embedded server of the data folder. `callwright serve` "
+        "with `?pgbouncer=true` that of PgBouncer in transaction mode ([how](../how-to/use-pgbouncer.md)); without it "
+        "`callwright up` and the commands use the embedded server of the data folder. `callwright serve` "
         "and `callwright worker` need it",
     )
     read_database_url: SecretStr | None = Field(

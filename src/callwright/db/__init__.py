@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 
 from callwright.db import roles
+from callwright.db.pooler import ways
 from callwright.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -60,21 +61,23 @@ async def open_pool(url: str, *, size: int, name: str, plan_once: bool = False) 
     """Open a pool of connections; the caller closes it. The database need not be there yet.
 
     Args:
-        url: A PostgreSQL URL.
+        url: A PostgreSQL URL; with `pgbouncer=true` one of PgBouncer in transaction mode.
         size: The most connections that are open at a time; they are opened when needed.
         name: What `pg_stat_activity` shows as the application.
         plan_once: Whether a statement is planned once on a connection, whatever it is asked with later.
+
+    Raises:
+        SetupError: The address cannot be used.
     """
     plans = {"plan_cache_mode": "force_generic_plan"} if plan_once else {}
     return await asyncpg.create_pool(
-        url,
+        **ways(url, {"application_name": name, "timezone": "UTC", "jit": "off", **plans}),
         min_size=0,
         max_size=size,
         timeout=ACQUIRE_SECONDS,
         command_timeout=STATEMENT_SECONDS,
         init=_prepare,
         reset=_left_clean,
-        server_settings={"application_name": name, "timezone": "UTC", "jit": "off", **plans},
     )
 
 
