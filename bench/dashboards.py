@@ -15,6 +15,7 @@ from bench.house import a_server, add_accounts
 from bench.scale import Scale
 from callwright import db, rollups
 from callwright.db import Pool, Scope
+from callwright.db.reads import Reads
 from callwright.db.roles import EVERY_PARTNER
 from callwright.reports.asked import Asked
 from callwright.reports.call_list import Wanted, list_ended
@@ -168,7 +169,7 @@ async def answers(pool: Pool, scope: Scope, only: str = "") -> list[Figure]:
         return Asked(today - dt.timedelta(days), today, **filters)
 
     def overview(asked: Asked) -> Callable[[], Awaitable[object]]:
-        return lambda: read_overview(pool, scope, asked)
+        return lambda: read_overview(Reads(pool), scope, asked)
 
     async def contacts(asked: Asked, page: Page) -> object:
         async with db.transaction(pool, scope) as connection:

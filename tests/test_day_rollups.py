@@ -10,6 +10,7 @@ import pytest
 
 from callwright import rollups
 from callwright.db import Pool
+from callwright.db.reads import Reads
 from callwright.reports import insights
 from callwright.reports.asked import Asked
 from lives import AGENTS, CUSTOMERS, DAY_SPAN, MONDAY, STATUSES, ZONES, Life, plain, recount
@@ -51,13 +52,13 @@ async def test_every_answer_equals_a_full_recount(pool: Pool, rows: Pool, zone: 
             zone = chance.choice(ZONES)
             await set_zone(rows, zone)
         for asked in questions(chance):
-            found = await insights.read_overview(pool, whose, asked)
+            found = await insights.read_overview(Reads(pool), whose, asked)
             assert plain(found) == await recount(rows, zone, asked), asked
             elsewhere = replace(asked, time_zone=chance.choice(ZONES))
-            found = await insights.read_overview(pool, whose, elsewhere)
+            found = await insights.read_overview(Reads(pool), whose, elsewhere)
             assert plain(found) == await recount(rows, elsewhere.time_zone or zone, elsewhere), elsewhere
     await keep(pool)
     assert await rows.fetchval("SELECT count(*) FROM recounts_due WHERE partner_id > 0") == 0
     for asked in questions(chance):
-        found = await insights.read_overview(pool, whose, asked)
+        found = await insights.read_overview(Reads(pool), whose, asked)
         assert plain(found) == await recount(rows, zone, asked), asked

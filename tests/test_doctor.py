@@ -25,7 +25,7 @@ from redis_server import a_redis, free_port
 KEY = make_secret_key()
 NAMES = [
     "database", "migrations", "clock", "secret key", "store", "decoder", "transcriber", "analyser", "outbound",
-    "redis", "public URL", "dashboards",
+    "read replica", "redis", "public URL", "dashboards",
 ]  # fmt: skip
 Findings = dict[str, Finding]
 
@@ -210,6 +210,14 @@ async def test_a_redis_that_hangs(make: Callable[..., Settings]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         finding = (await found(make(redis_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")))["redis"]
     assert finding.message == "Does not count: no answer within 0.5 s"
+
+
+async def test_a_replica_that_is_none_or_away_is_a_warning(make: Callable[..., Settings], database_url: str) -> None:
+    finding = (await found(make(read_database_url=database_url)))["read replica"]
+    assert (finding.state, finding.message) == ("warning", "Is no replica, or one no more")
+    finding = (await found(make(read_database_url="postgresql://me:hunter2@127.0.0.1:1/gone")))["read replica"]
+    assert (finding.state, "hunter2" in finding.message) == ("warning", False)
+    assert "CALLWRIGHT_READ_DATABASE_URL" in (finding.fix or "")
 
 
 @pytest.mark.parametrize(

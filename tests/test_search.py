@@ -11,6 +11,7 @@ import pytest
 
 from callwright import calls, db, results
 from callwright.db import Pool, Scope
+from callwright.db.reads import Reads
 from callwright.errors import ValidationFailed
 from callwright.reports import search, search_windows
 from callwright.reports.search import Wanted, Within, find_turns, tenant_of
@@ -41,7 +42,7 @@ async def say(pool: Pool, whose: Scope, call_id: str, *lines: str, at: datetime 
 
 async def find(pool: Pool, whose: Scope | Within, words: str, **wanted: Any) -> list[Hit]:
     within = Within(whose.partner_id, (whose.subtenant_no,)) if isinstance(whose, Scope) else whose
-    hits, place = await find_turns(pool, within, Wanted(words, **wanted), most=100)
+    hits, place = await find_turns(Reads(pool), within, Wanted(words, **wanted), most=100)
     assert place is None
     return hits
 
@@ -226,7 +227,7 @@ async def test_pages_show_every_turn_once_whatever_is_written_meanwhile(
     later, pages, place = set[tuple[str, int]](), list[list[tuple[str, int]]](), None
     within, seed = Within(ours.partner_id, (ours.subtenant_no,)), 2
     while True:
-        hits, place = await find_turns(pool, within, Wanted("yes"), most=5, after=place)
+        hits, place = await find_turns(Reads(pool), within, Wanted("yes"), most=5, after=place)
         pages.append([(hit["call_id"], hit["turn"]["id"]) for hit in hits])
         if place is None:
             break
@@ -250,7 +251,7 @@ async def test_a_page_ends_where_too_many_calls_would_be_looked_at(
         await say(pool, ours, f"c{number}", "call me", "go back" if number else "call me, call back", at=DAY)
     within, place, sizes = Within(ours.partner_id, None), None, list[int]()
     while not sizes or place is not None:
-        hits, place = await find_turns(pool, within, Wanted('"call back"'), most=50, after=place)
+        hits, place = await find_turns(Reads(pool), within, Wanted('"call back"'), most=50, after=place)
         sizes.append(len(hits))
     assert (len(sizes), sum(sizes)) == (4, 1)
 
@@ -284,7 +285,7 @@ async def test_marks_stand_where_the_words_are(pool: Pool, ours: Scope) -> None:
     await say(pool, ours, "one", *lines)
     within, place, shown = Within(ours.partner_id, None), None, dict[int, Hit]()
     while not shown or place is not None:
-        hits, place = await find_turns(pool, within, Wanted("needles -haystack"), most=100, after=place)
+        hits, place = await find_turns(Reads(pool), within, Wanted("needles -haystack"), most=100, after=place)
         shown |= {hit["turn"]["id"]: hit for hit in hits}
     assert len(shown) >= 290, "a blank parts words; only inside what looks like a tag nothing is found"
     for number, hit in shown.items():

@@ -19,6 +19,7 @@ from callwright.db import Connection
 from callwright.db.direct import direct
 from callwright.db.embedded import embedded
 from callwright.db.migrate import OLDEST_SERVER, pending
+from callwright.db.pooler import Pooled
 from callwright.db.roles import EVERY_PARTNER
 from callwright.errors import SetupError
 from callwright.limits import RedisLimiter, reason_of
@@ -99,6 +100,10 @@ async def _database(settings: Settings, connection: Connection) -> Finding:
         return Finding("database", "error", f"{message}, is too old", f"Use PostgreSQL {OLDEST_SERVER} or newer")
     if await connection.fetchval("SELECT pg_is_in_recovery()"):
         return Finding("database", "error", f"{message}, only reads", "Name the primary in CALLWRIGHT_DATABASE_URL")
+    between = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
+    if between and type(connection) is not Pooled:  # asyncpg takes any connection for an instance of it
+        fix = "Add pgbouncer=true to the parameters of CALLWRIGHT_DATABASE_URL, unless each client keeps its session"
+        return Finding("database", "warning", f"{message}, through a pooler", fix)
     unsafe = [name for name in ("fsync", "synchronous_commit") if await connection.fetchval(f"SHOW {name}") == "off"]
     if unsafe:
         return Finding(
@@ -248,6 +253,22 @@ async def _outbound(settings: Settings) -> Finding:
     return Finding("outbound", "ok", f"Public addresses{' and ' + ', '.join(opened) if opened else ' only'}")
 
 
+async def _replica(settings: Settings) -> Finding:
+    if settings.read_database_url is None:
+        return Finding("read replica", "ok", "Not set; the database answers all reads")
+    fix = "Check CALLWRIGHT_READ_DATABASE_URL and the replica; until then the database answers all reads"
+    try:
+        async with direct(settings.read_database_url.get_secret_value()) as connection:
+            follows, waiting = await connection.fetchval("SELECT pg_is_in_recovery()"), await pending(connection)
+    except SetupError as error:
+        return Finding("read replica", "warning", mask(error.message), fix)
+    if not follows:
+        return Finding("read replica", "warning", "Is no replica, or one no more", fix)
+    if waiting:
+        return Finding("read replica", "warning", f"Has not got yet: {', '.join(waiting)}", fix)
+    return Finding("read replica", "ok", "Answers, and follows")
+
+
 async def _redis(settings: Settings) -> Finding:
     if settings.redis_url is None:
         return Finding("redis", "ok", "Not set; PostgreSQL counts the requests")
@@ -297,6 +318,7 @@ CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
     "transcriber": _transcriber,
     "analyser": _analyser,
     "outbound": _outbound,
+    "read replica": _replica,
     "redis": _redis,
     "public URL": _public_url,
     "dashboards": _dashboards,

@@ -79,9 +79,8 @@ class PatientDriver(AsyncpgPoolDriver):
         self.bell = bell
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """As AsyncpgPoolDriver's; the lane's bell says the same as a NOTIFY would, without asking the database."""
+        """Let the lane's bell say what a NOTIFY would; nobody sends one, and a pooler would not hand it on."""
         self.bell.wake = lambda: callback(_CHANGED % (channel, datetime.now(UTC).isoformat()))
-        await super().add_listener(channel, callback)
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """As AsyncpgPoolDriver's."""

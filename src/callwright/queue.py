@@ -138,6 +138,11 @@ _WIDEN_PRIORITY = """
 """
 
 
+_HAS_TRIGGER = """
+    SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'pgqueuer'::regclass AND tgname = 'tg_pgqueuer_changed')
+"""
+
+
 async def install(connection: Connection) -> None:
     """Create PgQueuer's tables where they are missing, make room for tags, and take the NOTIFY trigger off.
 
@@ -146,7 +151,8 @@ async def install(connection: Connection) -> None:
     queries = Queries(AsyncpgDriver(connection))  # type: ignore[arg-type]
     if not await queries.has_table("pgqueuer"):
         await queries.install()
-    await connection.execute("DROP TRIGGER IF EXISTS tg_pgqueuer_changed ON pgqueuer")
+    if await connection.fetchval(_HAS_TRIGGER):  # to drop one that is not there would lock the table all the same
+        await connection.execute("DROP TRIGGER IF EXISTS tg_pgqueuer_changed ON pgqueuer")
     await connection.execute(_WIDEN_PRIORITY)
     await connection.execute("DROP INDEX IF EXISTS pgqueuer_priority_id_id1_idx")
 

@@ -29,11 +29,15 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None,
         description="the address of PostgreSQL 15 or newer, as `postgresql://callwright@db.internal/callwright`; "
-        "without it `callwright up` and the commands use the embedded server of the data folder. `callwright serve` "
+        "with `?pgbouncer=true` that of PgBouncer in transaction mode ([how](../how-to/use-pgbouncer.md)); without it "
+        "`callwright up` and the commands use the embedded server of the data folder. `callwright serve` "
         "and `callwright worker` need it",
     )
     read_database_url: SecretStr | None = Field(
-        None, description="kept for a read replica for reports; nothing reads it yet"
+        None,
+        description="the address of a streaming replica of that server, which reports, dashboards, lists and searches "
+        "are then read from, up to 10 seconds old; while it is away or further behind, the database answers "
+        "([how](../how-to/read-from-a-replica.md))",
     )
     redis_url: SecretStr | None = Field(
         None,

@@ -36,6 +36,7 @@ from callwright.dashboards.console.door import Installation
 from callwright.dashboards.rendering import compile_templates
 from callwright.db import open_pool
 from callwright.db.readiness import fault_of
+from callwright.db.reads import reads_of
 from callwright.errors import SetupError
 from callwright.limits import DatabaseLimiter, RedisLimiter
 from callwright.logs import mask
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.secret_key is None:
         raise SetupError("CALLWRIGHT_SECRET_KEY is not set", "Make one with: head -c 32 /dev/urandom | base64")
     url = settings.database_url.get_secret_value()
+    replica_url = settings.read_database_url.get_secret_value() if settings.read_database_url else None
     open_store = cache(partial(Store, settings.store_url or str(settings.data_dir / "store")))
     sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
     redis = RedisLimiter(settings.redis_url.get_secret_value()) if settings.redis_url else None
@@ -94,12 +96,16 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.installation = _installation(settings)
         app.state.gate = Gate(pool, limiter, settings.rate_limit)
         app.state.token_keys = TokenKeys(pool, sealer)
-        app.state.changes = live.Changes(pool)
         app.state.places = Places(PAGES_AT_A_TIME, PAGES_OF_A_PARTNER)
         app.state.frame_localhost = settings.frame_localhost
         app.state.open_store = open_store
         await asyncio.to_thread(compile_templates)
-        with scratch_folder(Path(tempfile.gettempdir())) as scratch:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(pool.close)
+            scratch = stack.enter_context(scratch_folder(Path(tempfile.gettempdir())))
+            reads = reads_of(pool, replica_url, size=POOL_CONNECTIONS, name="callwright web")
+            app.state.reads = await stack.enter_async_context(reads)
+            app.state.changes = live.Changes(app.state.reads)
             app.state.listening = Listening(open_store, scratch)
             try:
                 yield
@@ -107,7 +113,6 @@ def create_app(settings: Settings) -> FastAPI:
                 await app.state.changes.close()
                 await app.state.listening.aclose()
                 await limiter.aclose()
-                await pool.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for part in (*_DOORS, *_PAGES, *_CONSOLE, assets):

@@ -73,7 +73,7 @@ ANALYSE_TASKS = 8
 
 POOL_CONNECTIONS = 20
 QUEUE_CONNECTIONS = 8
-"""Each lane keeps one to itself. To plan how jobs are found takes longer than to find them: these plan it once."""
+"""To plan how jobs are found takes longer than to find them: these plan it once."""
 
 DRAIN_SECONDS = 18.0
 """How long jobs may go on once the worker is told to stop, well within the 30 s that Kubernetes gives it.

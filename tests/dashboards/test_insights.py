@@ -18,6 +18,7 @@ from callwright.analysis import Bant, Statement
 from callwright.dashboards import assets, insights
 from callwright.dashboards.live import Changes
 from callwright.db import Scope
+from callwright.db.reads import Reads
 from callwright.reports import changes
 from dashboards.test_pages import words
 from dashboards.viewing import Screen, screen_of
@@ -233,7 +234,7 @@ async def test_viewers_are_told_once_when_calls_end(door: Door) -> None:
     screen = await furnished(door)
     scope, other = await screen.scope(), Scope((await screen.scope()).partner_id, 999_999_999)
     await rollups.keep_house(door.pool, asyncio.Event())
-    told = Changes(door.pool, pause=0.05)
+    told = Changes(Reads(door.pool), pause=0.05)
     ours, theirs = told.watch(scope, 60), told.watch(other, 1)
     assert await anext(ours) == b"retry: 5000\n\n"
     assert await anext(theirs) == b"retry: 5000\n\n"
@@ -269,7 +270,7 @@ async def test_what_ends_between_the_page_and_its_stream_is_told(door: Door, cou
     await screen.call("between", analysis())
     if counted:
         await rollups.keep_house(door.pool, asyncio.Event())
-    told = Changes(door.pool, pause=0.05)
+    told = Changes(Reads(door.pool), pause=0.05)
     scope = await screen.scope()
     ours, calm = told.watch(scope, 60, mark), told.watch(scope, 60, await opened_with(screen))
     async with asyncio.timeout(20):
@@ -286,7 +287,7 @@ async def test_what_ends_between_the_page_and_its_stream_is_told(door: Door, cou
 async def test_a_call_that_ended_and_was_counted_between_two_looks_is_told(door: Door) -> None:
     screen = await furnished(door)
     await rollups.keep_house(door.pool, asyncio.Event())
-    told = Changes(door.pool, pause=0.05)
+    told = Changes(Reads(door.pool), pause=0.05)
     ours = told.watch(await screen.scope(), 60)
     await anext(ours)
     waiting = asyncio.create_task(next_of(ours))
@@ -314,7 +315,7 @@ async def test_a_look_that_fails_is_not_the_last(door: Door, monkeypatch: pytest
         return await real(*about)
 
     monkeypatch.setattr("callwright.dashboards.live.read_marks", at_times)
-    told = Changes(door.pool, pause=0.05)
+    told = Changes(Reads(door.pool), pause=0.05)
     ours = told.watch(await screen.scope(), 60, (0, 0))
     async with asyncio.timeout(20):
         await anext(ours)
@@ -326,7 +327,7 @@ async def test_a_look_that_fails_is_not_the_last(door: Door, monkeypatch: pytest
 @pytest.mark.parametrize("shown", ["", "x", "1", "-1-1", "9" * 30 + "-1", "\0"])
 async def test_a_mark_that_is_none_is_passed_over(door: Door, shown: str) -> None:
     screen = await screen_of(door)
-    told, kept = Changes(door.pool, pause=0.05), door.app.state.changes
+    told, kept = Changes(Reads(door.pool), pause=0.05), door.app.state.changes
     await told.close()
     door.app.state.changes = told
     answer = await screen.open("/view-insights/changes", shown=shown)
@@ -336,7 +337,7 @@ async def test_a_mark_that_is_none_is_passed_over(door: Door, shown: str) -> Non
 
 async def test_there_is_a_bound_on_viewers(door: Door) -> None:
     screen = await screen_of(door)
-    told, scope = Changes(door.pool, most=4), await screen.scope()
+    told, scope = Changes(Reads(door.pool), most=4), await screen.scope()
     other = Scope(scope.partner_id, scope.subtenant_no + 1)
     watched = [told.watch(scope, 60) for _ in range(2)]
     before = told.full(scope)

@@ -73,16 +73,59 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_ur
     await connection.close()
 
 
-async def test_a_locked_table_ends_the_migration_with_a_sentence(empty_database_url: str) -> None:
+WAITS = Migration(1, "waits", "SET LOCAL lock_timeout = '50ms'; DROP TABLE held", "a")
+
+
+async def test_a_locked_table_ends_the_migration_with_a_sentence(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOCK_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "migrations", lambda: [WAITS])
     connection, other = [await asyncpg.connect(empty_database_url) for _ in range(2)]
-    page = Migration(1, "waits", "SET LOCAL lock_timeout = '50ms'; DROP TABLE held", "a")
     await other.execute("CREATE TABLE held (n int)")
     async with other.transaction():
         await other.execute("SELECT * FROM held")
-        with patch.object(module, "migrations", lambda: [page]), pytest.raises(SetupError, match="locked by another"):
+        with pytest.raises(SetupError, match=r"locked by another session.* after 6 tries") as refused:
             await migrate(connection)
+    assert "pg_stat_activity" in refused.value.fix
     await connection.close()
     await other.close()
+
+
+async def test_a_table_that_comes_free_is_migrated_and_nobody_waits_behind_it(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "migrations", lambda: [WAITS])
+    connection, other, third = [await asyncpg.connect(empty_database_url) for _ in range(3)]
+    await other.execute("CREATE TABLE held (n int)")
+    given_up = asyncio.Event()
+
+    async def pause(_seconds: float) -> None:
+        given_up.set()
+        await third.fetch("SELECT * FROM held", timeout=5)
+        await held.rollback()
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    held = other.transaction()
+    await held.start()
+    await other.execute("SELECT * FROM held")
+    assert await migrate(connection) == ["0001_waits"]
+    assert given_up.is_set()
+    for each in (connection, other, third):
+        await each.close()
+
+
+async def test_a_schema_that_is_up_to_date_is_migrated_without_a_lock(empty_database_url: str) -> None:
+    connection, busy = [await asyncpg.connect(empty_database_url) for _ in range(2)]
+    await migrate(connection)
+    await queue.install(connection)
+    async with busy.transaction():
+        await busy.execute("LOCK TABLE pgqueuer, calls IN ROW EXCLUSIVE MODE")
+        await connection.execute("SET lock_timeout = '100ms'")
+        assert await migrate(connection) == []
+        await queue.install(connection)
+    await connection.close()
+    await busy.close()
 
 
 async def test_a_role_without_rights_reads_what_to_do(empty_database_url: str, server_url: str) -> None:

@@ -47,6 +47,36 @@ async def test_no_table_of_the_catalogue_forgets_its_policies(rows: Pool) -> Non
         assert re.match(r"\(*partner_id = partner_in_hand\(\)", mine), (table["name"], mine)
 
 
+OF_THE_INSTALLATION = {"login_audit (login_no)", *(f"partners ({of})" for of in ("api_key", "name", "test_of"))}
+"""Keys of what is kept once for all partners: who they are, and who tried to come in. None is split."""
+OWN_ALONE = ("partner_secrets", "subtenants")
+UNIQUE_INDEXES = """
+    SELECT t.relname || ' (' || string_agg(a.attname, ', ' ORDER BY k.at) || ')' AS key
+    FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+    CROSS JOIN LATERAL unnest(i.indkey::int[]) WITH ORDINALITY AS k (attnum, at)
+    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
+    WHERE t.relnamespace = current_schema()::regnamespace AND i.indisunique AND k.at <= i.indnkeyatts
+        AND EXISTS (SELECT FROM pg_attribute p WHERE p.attrelid = t.oid AND p.attname = 'partner_id')
+    GROUP BY t.relname, i.indexrelid
+"""
+FOREIGN_KEYS = """
+    SELECT t.relname || ' -> ' || pg_get_constraintdef(c.oid) AS key
+    FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+    WHERE t.relnamespace = current_schema()::regnamespace AND c.contype = 'f'
+"""
+
+
+async def test_every_key_of_a_partners_rows_begins_with_the_partner(rows: Pool) -> None:
+    """So that partitions by partner, or shards, could take the tables as they are: they refuse any other unique key."""
+    keys = {row["key"] for row in await rows.fetch(UNIQUE_INDEXES)}
+    assert len(keys) > 30
+    assert {key for key in keys if "(partner_id" not in key} == OF_THE_INSTALLATION
+    foreign = {row["key"] for row in await rows.fetch(FOREIGN_KEYS)}
+    assert foreign - {f"{name} -> FOREIGN KEY (partner_id) REFERENCES partners(partner_id)" for name in OWN_ALONE} == {
+        "partners -> FOREIGN KEY (test_of) REFERENCES partners(partner_id)"
+    }
+
+
 async def test_nothing_of_the_catalogue_reads_around_the_policies(rows: Pool) -> None:
     """A view reads as its owner does, and so does a function that says so: a superuser's sees every row."""
     around = await rows.fetch(

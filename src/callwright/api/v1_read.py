@@ -29,7 +29,7 @@ async def list_calls(request: Request, caller: Admitted) -> Envelope:
         disposition=query.get("disposition"),
     )
     after = place_of_calls(query["cursor"]) if "cursor" in query else None
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+    async with request.app.state.reads.transaction(caller.scope) as connection:
         page, place = await reports.list_calls(
             connection, caller.scope, wanted, most=int(query.get("limit", PAGE)), after=after
         )
@@ -44,7 +44,7 @@ async def list_changes(request: Request, caller: Admitted) -> Envelope:
         moment(query.get("since")), moment(query.get("until")), query.get("customer_id"), query.get("status")
     )
     after = place_of_changes(query["cursor"]) if "cursor" in query else None
-    async with db.transaction(request.app.state.pool, caller.scope) as connection:
+    async with request.app.state.reads.transaction(caller.scope) as connection:
         page, place = await disposition_list.list_changes(
             connection, caller.scope, wanted, most=int(query.get("limit", PAGE)), after=after
         )

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from callwright import db
 from callwright.api import report_answers
 from callwright.api.auth import Admitted, Caller
 from callwright.api.envelope import success
@@ -79,9 +78,9 @@ async def _of_period(
     asked = asked_of(query, caller.partner.time_zone)
     async with _place(request, caller):
         if asked.time_zone is not None:
-            async with db.transaction(request.app.state.pool, caller.scope) as connection:
+            async with request.app.state.reads.transaction(caller.scope) as connection:
                 await _check_zone(connection, asked)
-        found = await insights.read_overview(request.app.state.pool, caller.scope, asked)
+        found = await insights.read_overview(request.app.state.reads, caller.scope, asked)
     return _written(name, answer(found), query, asked, caller)
 
 
@@ -145,7 +144,7 @@ async def _reading(request: Request, caller: Caller, asked: Asked) -> AsyncItera
         ValidationFailed: It does not.
         Unavailable: As `_place`.
     """
-    async with _place(request, caller), db.transaction(request.app.state.pool, caller.scope) as connection:
+    async with _place(request, caller), request.app.state.reads.transaction(caller.scope) as connection:
         await _check_zone(connection, asked)
         yield connection
 
@@ -176,7 +175,7 @@ async def of_agents(request: Request, caller: Admitted) -> Response:
     since = datetime.fromisoformat(query["since"])
     until = moment(query.get("until")) or (since + LONGEST_PERIOD if since < _LAST - LONGEST_PERIOD else _LAST)
     period = agents.Period(since, until, query.get("agent_id"))
-    async with _place(request, caller), db.transaction(request.app.state.pool, caller.scope) as connection:
+    async with _place(request, caller), request.app.state.reads.transaction(caller.scope) as connection:
         found = await agents.read_agents(connection, caller.scope, period)
     return _agents_table(found) if query.get("format") == "csv" else success(found)
 

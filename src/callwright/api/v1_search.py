@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Request
 
-from callwright import db
 from callwright.api.auth import Admitted, AdmittedPartner
 from callwright.api.envelope import Envelope, success
 from callwright.api.queries import PAGE, moment, read_query
@@ -24,7 +23,7 @@ async def search(request: Request, caller: Admitted) -> Envelope:
     query = read_query(request, SEARCH_QUERY)
     within = Within(caller.scope.partner_id, (caller.scope.subtenant_no,))
     if query.get("scope") == "tenant":
-        async with db.transaction(request.app.state.pool, within.partner_id) as connection:
+        async with request.app.state.reads.transaction(within.partner_id) as connection:
             within = await tenant_of(connection, within.partner_id, caller.tenant_id)
     return await _found(request, within, query)
 
@@ -46,5 +45,5 @@ async def _found(request: Request, within: Within, query: WholeSearchQuery) -> E
     )
     after = place_of_search(query["cursor"]) if "cursor" in query else None
     most = int(query.get("limit", PAGE))
-    page, place = await find_turns(request.app.state.pool, within, wanted, most=most, after=after)
+    page, place = await find_turns(request.app.state.reads, within, wanted, most=most, after=after)
     return success({"hits": page, "next_cursor": place and cursor_of_search(place)})

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from callwright import db, rollups
+from callwright import rollups
 from callwright.dashboards import live
 from callwright.dashboards.asking import (
     AGENTS,
@@ -30,6 +30,9 @@ from callwright.reports.insights import Overview, Point, read_overview
 from callwright.reports.spoken import in_words
 from callwright.spreadsheet import table
 
+if TYPE_CHECKING:
+    from callwright.db.reads import Reads
+
 router = APIRouter(route_class=PageRoute)
 
 INTENT_TONES = {"INTERESTED": "good", "NEUTRAL": "level", "NOT_INTERESTED": "bad", "NOT_QUALIFIED": "warn"}
@@ -43,15 +46,15 @@ MOST_LISTED = 100
 async def insights(request: Request, viewer: Viewing) -> Response:
     """Show the dashboard of the viewer's subtenant, or of one agent of it."""
     question = read_question(request, viewer)
-    pool = request.app.state.pool
+    reads: Reads = request.app.state.reads
     contacts = contacts_context(request, question, shown=10)
-    async with db.transaction(pool, viewer.scope) as connection:
+    async with reads.transaction(viewer.scope) as connection:
         if viewer.agent_id is not None and not await viewers.has_agent(connection, viewer.scope, viewer.agent_id):
             raise PageError(404, "This agent is not known here", "No call of this team names an agent of that id.")
         mark = (await read_marks(connection, [viewer.scope]))[viewer.scope]
         choices = await read_choices(connection, viewer.scope, question.asked.customer_id)
         listed = await list_contacts(connection, viewer.scope, question.asked, contacts["page"])
-    found = await read_overview(pool, viewer.scope, question.asked)
+    found = await read_overview(reads, viewer.scope, question.asked)
     if request.query_params.get("format") == "csv":
         return _figures_table(found)
     return render(

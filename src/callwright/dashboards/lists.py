@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from callwright import db
 from callwright.dashboards.asking import (
     AGENTS,
     CALLS,
@@ -82,7 +81,7 @@ def agents_context(
 async def agents(request: Request, viewer: Viewing) -> Response:
     """Show the whole leaderboard."""
     question = read_question(request, viewer)
-    async with db.transaction(request.app.state.pool, viewer.scope) as connection:
+    async with request.app.state.reads.transaction(viewer.scope) as connection:
         found = await read_agents(connection, viewer.scope, question.asked)
     context = agents_context(request, question, found, shown=None)
     if request.query_params.get("format") == "csv":
@@ -142,7 +141,7 @@ async def contacts(request: Request, viewer: Viewing) -> Response:
     page: Page = context["page"]
     if as_table:
         page = Page(page.search, page.sort, page.descending, 0, MOST_IN_TABLE)
-    async with db.transaction(request.app.state.pool, viewer.scope) as connection:
+    async with request.app.state.reads.transaction(viewer.scope) as connection:
         found, more = await list_contacts(connection, viewer.scope, question.asked, page)
     if as_table:
         return table("contacts.csv", _COLUMNS, [[_rounded(getattr(each, name)) for name in _COLUMNS] for each in found])
@@ -156,7 +155,7 @@ async def calls(request: Request, viewer: Viewing) -> Response:
     engaged = request.query_params.get("engaged") == "yes"
     wanted = Wanted(engaged, text_of(request, "concern"), text_of(request, "parameter"), text_of(request, "told"))
     as_table = request.query_params.get("format") == "csv"
-    async with db.transaction(request.app.state.pool, viewer.scope) as connection:
+    async with request.app.state.reads.transaction(viewer.scope) as connection:
         choices = await read_choices(connection, viewer.scope, question.asked.customer_id)
         found, place = await list_ended(
             connection, viewer.scope, question.asked, wanted,

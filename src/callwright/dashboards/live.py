@@ -12,11 +12,11 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from callwright import db
 from callwright.dashboards.asking import CHANGES
 from callwright.dashboards.embed import PageError, PageRoute, Viewing
 from callwright.dashboards.flowing import Flow
-from callwright.db import Pool, Scope
+from callwright.db import Scope
+from callwright.db.reads import Reads
 from callwright.errors import Unavailable
 from callwright.reports.changes import Mark, is_later, read_marks
 
@@ -37,13 +37,13 @@ class Changes:
     """Looks now and then, as long as somebody watches, and tells who has to be told.
 
     Args:
-        pool: The database.
+        reads: The database, or the replica that the pages are made by.
         pause: Seconds between two looks.
         most: Viewers at a time.
     """
 
-    def __init__(self, pool: Pool, *, pause: float = POLL_SECONDS, most: int = MOST_VIEWERS) -> None:
-        self._pool, self._pause, self._most = pool, pause, most
+    def __init__(self, reads: Reads, *, pause: float = POLL_SECONDS, most: int = MOST_VIEWERS) -> None:
+        self._reads, self._pause, self._most = reads, pause, most
         self._watched: Counter[Scope] = Counter()
         self._marks: dict[Scope, Mark] = {}
         self._happened = asyncio.Condition()
@@ -95,7 +95,7 @@ class Changes:
     async def _look(self) -> None:
         while self._watched and not self._closed:
             try:
-                async with db.everywhere(self._pool) as connection:
+                async with self._reads.everywhere() as connection:
                     marks = await read_marks(connection, list(self._watched))
             except Unavailable:
                 log.warning("database away, viewers wait")

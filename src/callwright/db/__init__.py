@@ -12,6 +12,7 @@ import orjson
 
 from callwright import metrics
 from callwright.db import roles
+from callwright.db.pooler import ways
 from callwright.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -62,26 +63,30 @@ async def open_pool(url: str, *, size: int, name: str, plan_once: bool = False) 
     """Open a pool of connections; the caller closes it. The database need not be there yet.
 
     Args:
-        url: A PostgreSQL URL.
+        url: A PostgreSQL URL; with `pgbouncer=true` one of PgBouncer in transaction mode.
         size: The most connections that are open at a time; they are opened when needed.
         name: What `pg_stat_activity` shows as the application.
         plan_once: Whether a statement is planned once on a connection, whatever it is asked with later.
+
+    Raises:
+        SetupError: The address cannot be used.
     """
     plans = {"plan_cache_mode": "force_generic_plan"} if plan_once else {}
     return await asyncpg.create_pool(
-        url,
+        **ways(url, {"application_name": name, "timezone": "UTC", "jit": "off", **plans}),
         min_size=0,
         max_size=size,
         timeout=ACQUIRE_SECONDS,
         command_timeout=STATEMENT_SECONDS,
         init=_prepare,
         reset=_left_clean,
-        server_settings={"application_name": name, "timezone": "UTC", "jit": "off", **plans},
     )
 
 
 @asynccontextmanager
-async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -> AsyncIterator[Connection]:
+async def transaction(
+    pool: Pool, whose: Scope | int, *, durable: bool = True, reads: bool = False
+) -> AsyncIterator[Connection]:
     """Run the block in one transaction that sees one partner's rows; keep it short, never compute or call out in it.
 
     Row level security stands behind the queries: rows of others are not there, whatever a query asks for.
@@ -91,6 +96,7 @@ async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -
         whose: A partner's number, or a scope: then rows of its other subtenants are not there either.
         durable: False where nothing is lost if the database crashes within a second and this has not taken place: what
             came after it has then not taken place either.
+        reads: True where it may write nothing.
 
     Raises:
         Unavailable: The database is away. Whether a commit that was under way took place is then unknown, so every
@@ -98,7 +104,8 @@ async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -
     """
     partner_id, subtenant = (whose.partner_id, str(whose.subtenant_no)) if isinstance(whose, Scope) else (whose, "")
     begin = f"""
-        BEGIN; SET LOCAL ROLE {roles.ONE_PARTNER}; SET LOCAL callwright.partner_id = '{partner_id:d}';
+        BEGIN{" READ ONLY" if reads else ""}; SET LOCAL ROLE {roles.ONE_PARTNER};
+        SET LOCAL callwright.partner_id = '{partner_id:d}';
         SET LOCAL callwright.subtenant_no = '{subtenant}'{"" if durable else "; SET LOCAL synchronous_commit = off"}
     """
     async with _begun(pool, begin) as lent:
@@ -106,13 +113,17 @@ async def transaction(pool: Pool, whose: Scope | int, *, durable: bool = True) -
 
 
 @asynccontextmanager
-async def everywhere(pool: Pool) -> AsyncIterator[Connection]:
+async def everywhere(pool: Pool, *, reads: bool = False) -> AsyncIterator[Connection]:
     """Run the block in one transaction that sees every row: logins, housekeeping, the operator's commands.
+
+    Args:
+        pool: The database.
+        reads: True where it may write nothing.
 
     Raises:
         Unavailable: As `transaction`.
     """
-    async with _begun(pool, f"BEGIN; SET LOCAL ROLE {roles.EVERY_PARTNER}") as lent:
+    async with _begun(pool, f"BEGIN{' READ ONLY' if reads else ''}; SET LOCAL ROLE {roles.EVERY_PARTNER}") as lent:
         yield lent
 
 

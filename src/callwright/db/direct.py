@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from callwright.db import AWAY, Connection
+from callwright.db.pooler import ways
 from callwright.errors import SetupError
 
 CONNECT_SECONDS = 10.0
@@ -24,9 +25,7 @@ async def direct(url: str) -> AsyncIterator[Connection]:
         SetupError: The address cannot be used, or the server refuses us.
     """
     try:
-        connection = await asyncpg.connect(
-            url, timeout=CONNECT_SECONDS, server_settings={"application_name": "callwright"}
-        )
+        connection = await asyncpg.connect(**ways(url, {"application_name": "callwright"}), timeout=CONNECT_SECONDS)
     except (*AWAY, ValueError, asyncpg.PostgresError) as error:
         reason = str(error) or type(error).__name__
         away = isinstance(error, AWAY) and not isinstance(error, ValueError)  # a malformed address never answers

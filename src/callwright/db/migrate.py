@@ -1,5 +1,6 @@
 """The schema's migrations: applied in order, once, each in its own transaction."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import asyncpg
+import structlog
 
 from callwright.db import Connection
 from callwright.db.roles import ensure_roles, grant_tables
@@ -14,6 +16,11 @@ from callwright.errors import SetupError
 
 LOCK = 0x63616C6C  # "call": any number does, as long as every release of Callwright uses the same
 OLDEST_SERVER = 15
+
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 6, 3.0
+"""A migration waits 5 s for a table; between two tries whoever waits behind it goes on."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ async def migrate(connection: Connection) -> list[str]:
         )
     await ensure_roles(connection)
     with _faults_explained():
-        applied = [_label(m) for m in migrations() if await _apply(connection, m)]
+        applied = [_label(m) for m in migrations() if await _apply_patiently(connection, m)]
         if applied:
             await grant_tables(connection)
         return applied
@@ -79,6 +86,18 @@ async def pending(connection: Connection) -> list[str]:
     for migration in migrations():
         _refuse_altered(migration, applied.get(migration.version))
     return [_label(m) for m in migrations() if m.version not in applied]
+
+
+async def _apply_patiently(connection: Connection, migration: Migration) -> bool:
+    for left in reversed(range(LOCK_TRIES)):
+        try:
+            return await _apply(connection, migration)
+        except asyncpg.LockNotAvailableError:
+            if not left:
+                raise
+            log.warning("tables locked by another session, migration tried again", migration=_label(migration))
+            await asyncio.sleep(LOCK_PAUSE_SECONDS)
+    raise AssertionError
 
 
 async def _apply(connection: Connection, migration: Migration) -> bool:
@@ -136,7 +155,7 @@ def _faults_explained() -> Iterator[None]:
         yield
     except asyncpg.LockNotAvailableError as error:
         raise SetupError(
-            "The tables are locked by another session, so the migration was given up",
+            f"The tables are locked by another session, so the migration was given up after {LOCK_TRIES} tries",
             "Run `callwright migrate` again; `SELECT * FROM pg_stat_activity` shows who holds them",
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from callwright import db, rollups
-from callwright.db import Connection, Pool, Scope
+from callwright import rollups
+from callwright.db import Connection, Scope
+from callwright.db.reads import Reads
 from callwright.reports import counts
 from callwright.reports.asked import Asked
 from callwright.reports.counts import Counts, Row, read_counts
@@ -153,14 +154,14 @@ class Overview:
     agents: list[AgentLine]
 
 
-async def read_overview(pool: Pool, scope: Scope, asked: Asked) -> Overview:
+async def read_overview(reads: Reads, scope: Scope, asked: Asked) -> Overview:
     """Read all figures of a period.
 
     Raises:
-        Unavailable: As `db.transaction`.
+        Unavailable: As `Reads.transaction`.
     """
     step = step_of(asked)
-    async with db.transaction(pool, scope) as connection:
+    async with reads.transaction(scope) as connection:
         counted = await read_counts(connection, scope, asked, step)
     return await asyncio.to_thread(_put_together, asked, step, counted)
 

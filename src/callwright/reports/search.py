@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from callwright import db
-from callwright.db import Connection, Pool, Scope
+from callwright.db import Connection, Scope
+from callwright.db.reads import Reads
 from callwright.errors import ValidationFailed
 from callwright.reports.search_windows import BEFORE_ALL, Edge, Sought, find_window
 from callwright.transcription import Speaker
@@ -92,7 +92,7 @@ async def tenant_of(connection: Connection, partner_id: int, tenant_id: str) -> 
 
 
 async def find_turns(
-    pool: Pool, within: Within, wanted: Wanted, *, most: int, after: Place | None = None
+    reads: Reads, within: Within, wanted: Wanted, *, most: int, after: Place | None = None
 ) -> tuple[list[dict[str, Any]], Place | None]:
     """Find turns in which words are said.
 
@@ -100,7 +100,7 @@ async def find_turns(
     say more of the words in less come first.
 
     Args:
-        pool: The database.
+        reads: The database or its replica.
         within: Whose calls.
         wanted: Which turns.
         most: How many.
@@ -114,7 +114,7 @@ async def find_turns(
         ValidationFailed: There is no word in it to look up.
         Unavailable: The database is away.
     """
-    async with db.transaction(pool, within.whose) as connection:
+    async with reads.transaction(within.whose) as connection:
         query, now = await _understood(connection, wanted.words)
     place, looked_at, page = after or Place(now), 0, list[dict[str, Any]]()
     sought = Sought(
@@ -122,9 +122,9 @@ async def find_turns(
         *(wanted.agent_id, wanted.customer_id, place.asked_at),
     )
     while True:
-        window = await find_window(pool, sought, place.upper, place.lower)
+        window = await find_window(reads, sought, place.upper, place.lower)
         wished = most - len(page)
-        async with db.transaction(pool, within.whose) as connection:
+        async with reads.transaction(within.whose) as connection:
             rows = await connection.fetch(
                 _HITS,
                 *(within.partner_id, query.asked, query.shown, window.call_ids, within.subtenants),
@@ -159,10 +159,11 @@ class _Query:
 
 
 async def _understood(connection: Connection, words: str) -> tuple[_Query, datetime]:
-    """Read words as a query; and the time, by the database."""
+    """Read words as a query; and the time, by the database: on a replica that of the last commit that it knows of."""
     row = await connection.fetchrow(
         """
-        SELECT asked::text, querytree(asked) AS shown, now()
+        SELECT asked::text, querytree(asked) AS shown,
+            CASE WHEN pg_is_in_recovery() THEN least(now(), pg_last_xact_replay_timestamp()) ELSE now() END
         FROM (SELECT websearch_to_tsquery('spoken', searched_text($1)) AS asked) AS words
         """,
         _MINUSES.sub("-", words.translate(_QUOTES)),

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from callwright import db
-from callwright.db import Connection, Pool
+from callwright.db import Connection
+from callwright.db.reads import Reads
 
 WINDOW = 200
 """Calls that have the words in them, whose turns are ranked together."""
@@ -62,14 +62,14 @@ class Window:
     lower: Edge
 
 
-async def find_window(pool: Pool, sought: Sought, upper: Edge | None, lower: Edge | None) -> Window:
+async def find_window(reads: Reads, sought: Sought, upper: Edge | None, lower: Edge | None) -> Window:
     """Find the window that begins below a place, or find one again.
 
     It is found without row level security, under which PostgreSQL answers no search of words by an index. What is told
     of the calls is read under it.
 
     Args:
-        pool: The database.
+        reads: The database or its replica.
         sought: Which calls.
         upper: The place; None for the first window.
         lower: Where the window ends, if it was found before.
@@ -78,7 +78,7 @@ async def find_window(pool: Pool, sought: Sought, upper: Edge | None, lower: Edg
         Unavailable: The database is away.
     """
     first, last = _day(lower[0] if lower else sought.since, 0), _day(upper[0] if upper else sought.until, _LAST_DAY)
-    async with db.everywhere(pool) as connection:
+    async with reads.everywhere() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")  # no guess at how rare a word is decides the plan
         look = _Look(connection, sought, upper, lower)
         if lower is not None:
