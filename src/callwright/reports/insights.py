@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import numpy as np
 
 from callwright import db, rollups
-from callwright.db import Connection, Pool, Scope
-from callwright.reports import counts
+from callwright.db import Pool, Scope
+from callwright.reports import by_disposition, counts
 from callwright.reports.asked import Asked
 from callwright.reports.counts import Counts, Row, read_counts
 
@@ -160,8 +160,11 @@ async def read_overview(pool: Pool, scope: Scope, asked: Asked) -> Overview:
         Unavailable: As `db.transaction`.
     """
     step = step_of(asked)
-    async with db.transaction(pool, scope) as connection:
-        counted = await read_counts(connection, scope, asked, step)
+    if asked.in_bytes:
+        counted = await by_disposition.read_counts(pool, scope, asked, step)
+    else:
+        async with db.transaction(pool, scope) as connection:
+            counted = await read_counts(connection, scope, asked, step)
     return await asyncio.to_thread(_put_together, asked, step, counted)
 
 
@@ -171,9 +174,16 @@ def step_of(asked: Asked) -> int:
     return 1 if days <= SINGLE_DAYS else 7 if days <= SINGLE_WEEKS else 28
 
 
-async def read_agents(connection: Connection, scope: Scope, asked: Asked) -> list[AgentLine]:
-    """The agents who had calls in the period or in the one before, at most `MOST_AGENTS`, the most calls first."""
-    return _lines(await counts.read_agents(connection, scope, asked))
+async def read_agents(pool: Pool, scope: Scope, asked: Asked) -> list[AgentLine]:
+    """The agents who had calls in the period or in the one before, at most `MOST_AGENTS`, the most calls first.
+
+    Raises:
+        Unavailable: As `db.transaction`.
+    """
+    if asked.in_bytes:
+        return _lines((await by_disposition.read_counts(pool, scope, asked, step_of(asked))).agents)
+    async with db.transaction(pool, scope) as connection:
+        return _lines(await counts.read_agents(connection, scope, asked))
 
 
 def _lines(rows: Sequence[Row]) -> list[AgentLine]:
