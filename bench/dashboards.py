@@ -187,6 +187,7 @@ async def answers(pool: Pool, scope: Scope, only: str = "") -> list[Figure]:
         "figures of a year, one customer": overview(last(DAYS, customer_id="customer-10")),
         "figures of 30 days, one disposition": overview(last(30, disposition="won")),
         "figures of 92 days, one disposition": overview(last(92, disposition="won")),
+        "figures of 92 days, one disposition and agent": overview(last(92, disposition="won", agent_id="agent-7")),
         "contacts of a year": lambda: contacts(last(DAYS), Page()),
         "contacts of a year, by quality": lambda: contacts(last(DAYS), Page(sort="quality")),
         "contacts of a year, searched": lambda: contacts(last(DAYS), Page(search="ab12")),

@@ -21,9 +21,9 @@ MONDAY = date(2026, 3, 23)
 """Clocks in Europe change on the Sunday after."""
 DAY_SPAN = 14
 ZONES = ("UTC", "Asia/Kolkata", "Europe/Berlin", "America/Havana")
-AGENTS = ("a1", "a2", "a3")
+AGENTS = ("a1", "a2", 'a"3\\\u2028')
 CUSTOMERS = ("k1", "k2", "k3", "k4", "k5")
-STATUSES = ("interested", "won", "lost")
+STATUSES = ("won", "lost", 'call "back" \\ \u0915\x7f\x01')
 SECONDS = (40, 120, 121, 600)
 
 

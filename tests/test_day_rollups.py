@@ -27,6 +27,8 @@ def questions(chance: random.Random) -> Iterator[Asked]:
     yield Asked(since, until, agent_id=chance.choice(AGENTS), intent=chance.choice(rollups.LABELS))
     yield Asked(since, until, customer_id=chance.choice(CUSTOMERS))
     yield Asked(since, until, disposition=chance.choice(STATUSES), agent_id=chance.choice((None, *AGENTS)))
+    yield Asked(since, until, disposition=chance.choice(STATUSES), intent=chance.choice(rollups.LABELS))
+    yield Asked(since, until, disposition=chance.choice(STATUSES), customer_id=chance.choice(CUSTOMERS))
 
 
 async def set_zone(rows: Pool, zone: str) -> None:
@@ -62,3 +64,49 @@ async def test_every_answer_equals_a_full_recount(pool: Pool, rows: Pool, zone: 
     for asked in questions(chance):
         found = await insights.read_overview(Reads(pool), whose, asked)
         assert plain(found) == await recount(rows, zone, asked), asked
+
+
+async def test_a_disposition_is_answered_from_what_is_kept(pool: Pool, rows: Pool) -> None:
+    """And is exact as soon as somebody changes it, with nothing counted again but the day of the change."""
+    await onboard(pool)
+    whose = await scope(pool)
+    life = Life(pool, whose, 11)
+    for _ in range(60):
+        await life.step()
+    await keep(pool)
+    for customer_id in CUSTOMERS:
+        await rows.execute(
+            "UPDATE customers SET disposition_status = $1 WHERE partner_id > 0 AND customer_id = $2",
+            *(STATUSES[int(customer_id[1]) % 2], customer_id),
+        )
+    assert await rows.fetchval("SELECT count(*) FROM recounts_due WHERE partner_id > 0") == 0
+    month = Asked(MONDAY, MONDAY + timedelta(days=DAY_SPAN))
+    asked = [replace(month, disposition=status) for status in STATUSES]
+    expected = [await recount(rows, "UTC", each) for each in asked]
+    assert [bool(each["now"]["contacts"]) for each in expected] == [True, True, False]
+    await rows.execute("DELETE FROM ended_calls WHERE partner_id > 0")
+    for each, counted in zip(asked, expected, strict=True):
+        found = await insights.read_overview(Reads(pool), whose, each)
+        assert plain(found) == counted
+        assert await insights.read_agents(Reads(pool), whose, each) == found.agents
+
+
+async def test_more_than_a_month_is_read_in_parts(pool: Pool, rows: Pool) -> None:
+    await onboard(pool)
+    whose = await scope(pool)
+    life = Life(pool, whose, 12)
+    for _ in range(40):
+        await life.step()
+    asked = Asked(MONDAY + timedelta(days=5), MONDAY + timedelta(days=97), disposition=STATUSES[0])
+    for counted in (False, True):
+        if counted:
+            await keep(pool)
+        found = plain(await insights.read_overview(Reads(pool), whose, asked))
+        expected = await recount(rows, "UTC", asked)
+        told, days = found.pop("dispositions"), expected.pop("dispositions")
+        assert {name: sum(each.values()) for name, each in told.items()} == {
+            name: sum(each.values()) for name, each in days.items()
+        }
+        trend, by_day = found.pop("trend"), expected.pop("trend")
+        assert sum(each["calls"] for each in trend.values()) == sum(each["calls"] for each in by_day.values())
+        assert found == expected

@@ -6,7 +6,7 @@ from typing import get_args
 
 import structlog
 
-from callwright import db, recounts
+from callwright import day_calls, db, recounts
 from callwright.analysis import Intent
 from callwright.db import Connection, Pool, Scope
 
@@ -69,11 +69,21 @@ SUMS = (
 )
 """What is counted; all of it can be added up."""
 
-CUSTOMERS = "string_agg(DISTINCT substr(sha256(convert_to(customer_id, 'UTF8')), 1, 8), ''::bytea)"
+CUSTOMERS = f"string_agg(DISTINCT {day_calls.HASHED_CUSTOMER}, ''::bytea)"
 """Who was called: eight bytes each."""
 
-# A customer's dispositions are read once, however many calls that is the customer of; and put beside the calls by
-# grouping, as the planner, which knows nothing of `read`, would join them row by row.
+TOLD = """
+    SELECT d.call_id, d.status
+    FROM (SELECT DISTINCT customer_id FROM read) AS k
+    CROSS JOIN LATERAL (
+        SELECT call_id, status FROM dispositions
+        WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = k.customer_id AND source = 'call' OFFSET 0
+    ) AS d
+"""
+"""What calls said of their customers: read once of a customer, however many calls that is the customer of."""
+
+# The dispositions of `told` are put beside the calls by grouping, as the planner, which knows nothing of `read`, would
+# join them row by row.
 NAMED = """
     SELECT day, agent_id, label, 'concern' AS kind, name, 0 AS reached, 0 AS maximum
     FROM read, unnest(concerns) AS name
@@ -85,13 +95,8 @@ NAMED = """
     FROM (
         SELECT call_id, day, agent_id, label, NULL AS status FROM read
         UNION ALL
-        SELECT d.call_id, NULL, NULL, NULL, d.status
-        FROM (SELECT DISTINCT customer_id FROM read) AS k
-        CROSS JOIN LATERAL (
-            SELECT call_id, status FROM dispositions
-            WHERE partner_id = $1 AND subtenant_no = $2 AND customer_id = k.customer_id AND source = 'call' OFFSET 0
-        ) AS d
-    ) AS told
+        SELECT call_id, NULL, NULL, NULL, status FROM told
+    ) AS both_of_them
     GROUP BY call_id HAVING count(day) > 0 AND count(status) > 0
 """
 
@@ -100,10 +105,10 @@ def told_without_call(wanted: str = "") -> str:
     """The dispositions of the spans that came without a call; `wanted` are conditions on dispositions, with AND."""
     return f"""
     SELECT d.day, '' AS agent_id, '{NO_CALL}' AS label, 'disposition' AS kind, d.status AS name, 0 AS reached,
-        0 AS maximum
+        0 AS maximum, d.customer_id
     FROM spans s CROSS JOIN house h
     CROSS JOIN LATERAL (
-        SELECT status, (effective_at AT TIME ZONE h.time_zone)::date AS day FROM dispositions
+        SELECT status, customer_id, (effective_at AT TIME ZONE h.time_zone)::date AS day FROM dispositions
         WHERE partner_id = $1 AND subtenant_no = $2 AND source = 'api'
             AND effective_at >= s.since::timestamp AT TIME ZONE h.time_zone - interval '3 hours'
             AND effective_at < s.until::timestamp AT TIME ZONE h.time_zone + interval '3 hours' {wanted}
@@ -113,13 +118,18 @@ def told_without_call(wanted: str = "") -> str:
     """  # noqa: S608
 
 
+def packed(without_call: str) -> str:
+    """The parts of a statement that put the calls of `read` into bytes, as `day_calls.packed`."""
+    return day_calls.packed((*LABELS, NO_CALL), without_call)
+
+
 _COLUMNS = ", ".join(SUMS)
 _COUNT_DAYS = f"""
 WITH house AS (
     SELECT time_zone FROM rolled_subtenants WHERE partner_id = $1 AND subtenant_no = $2
 ), spans AS (
     SELECT day AS since, day + 1 AS until FROM unnest($3::date[]) AS day
-), read AS MATERIALIZED ({read()}), counted AS (
+), read AS MATERIALIZED ({read()}), told AS MATERIALIZED ({TOLD}), counted AS (
     SELECT coalesce(agent_id, '') AS agent_id, day, label, {COUNTED}, {CUSTOMERS} AS customers
     FROM read GROUP BY GROUPING SETS ((day, label), (day, label, agent_id))
     UNION ALL
@@ -135,6 +145,9 @@ WITH house AS (
     SELECT agent_id, day, label, array_agg(kind) AS kinds, array_agg(name) AS names, array_agg(calls) AS name_calls,
         array_agg(reached) AS reached, array_agg(maximum) AS maxima
     FROM named GROUP BY agent_id, day, label
+), {packed(told_without_call())}, kept AS (
+    INSERT INTO day_calls (partner_id, subtenant_no, {day_calls.COLUMNS})
+    SELECT $1, $2, {day_calls.COLUMNS} FROM packed
 )
 INSERT INTO day_rollups (partner_id, subtenant_no, agent_id, day, label, {_COLUMNS}, customers, kinds, names,
     name_calls, reached, maxima)
@@ -243,6 +256,9 @@ async def _count(connection: Connection, scope: Scope, due: recounts.Due) -> Non
         due.days,
         [*LABELS, NO_CALL, ALL],
     )
+    await connection.execute(
+        "DELETE FROM day_calls WHERE partner_id = $1 AND subtenant_no = $2 AND day = ANY($3::date[])", *whose, due.days
+    )
     await connection.execute(_COUNT_DAYS, *whose, due.days)
     if due.customers:
         await _count_contacts(connection, scope, due.customers)
@@ -293,6 +309,7 @@ async def _begin_anew(connection: Connection, scope: Scope, time_zone: str, *, e
     """Forget a subtenant's days and note that all are due, as they begin at other times now; contacts stay."""
     whose = scope.partner_id, scope.subtenant_no
     await connection.execute("DELETE FROM day_rollups WHERE partner_id = $1 AND subtenant_no = $2", *whose)
+    await connection.execute("DELETE FROM day_calls WHERE partner_id = $1 AND subtenant_no = $2", *whose)
     await connection.execute(
         "UPDATE rolled_subtenants SET time_zone = $3 WHERE partner_id = $1 AND subtenant_no = $2", *whose, time_zone
     )

@@ -276,12 +276,22 @@ async def test_a_call_under_way_opens_by_itself(places: Sites, screen: Screen) -
     await calls.accept(screen.door.pool, scope, [submission("fresh", customer_name="Newcomer")])
     async with places.context() as context:
         page = await context.new_page()
-        answer = await page.goto(places.address("/call-details/fresh", screen))
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        async with page.expect_response("**/call-changes/fresh?*") as told:
+            answer = await page.goto(places.address("/call-details/fresh", screen))
         assert answer is not None
         assert answer.status == 409
+        assert (await told.value).headers["content-type"].startswith("text/event-stream")
         await expect(page.get_by_role("heading")).to_have_text("This call is not processed yet")
         async with db.transaction(screen.door.pool, scope.partner_id) as connection:
             call = await calls.begin_step(connection, scope.partner_id, "fresh", "received")
+            assert call is not None
+            await calls.move(connection, call, "fetched")
+        await expect(page.get_by_role("status")).to_contain_text("being put into words", timeout=15_000)
+        assert sum("/call-state/" in each for each in asked) == 1, "it asks when it is told, not now and then"
+        async with db.transaction(screen.door.pool, scope.partner_id) as connection:
+            call = await calls.begin_step(connection, scope.partner_id, "fresh", "fetched")
             assert call is not None
             await calls.move(connection, call, "completed")
             await results.save_transcript(connection, scope.partner_id, "fresh", TALK)

@@ -1,6 +1,8 @@
 """A call's page as it is served: the customer, the call with its evidence, and what people correct."""
 
+import asyncio
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
@@ -12,6 +14,10 @@ import pytest
 from callwright import calls, db, results
 from callwright.analysis import Analysis, Chapter
 from callwright.dashboards import assets
+from callwright.dashboards.live import Changes
+from callwright.db import Connection
+from callwright.db.reads import Reads
+from callwright.reports.changes import CallOf
 from dashboards.spoken import LINES, conversation
 from dashboards.test_pages import words
 from dashboards.viewing import Screen, screen_of, token_of
@@ -101,16 +107,71 @@ async def test_the_state_of_a_call_under_way_moves_until_there_is_something_to_s
     await calls.accept(door.pool, scope, [submission("fresh")])
     waiting = await screen.open("/call-details/fresh")
     assert waiting.status_code == 409
-    assert 'hx-trigger="every 3s"' in waiting.text
+    assert 'hx-trigger="callwright:changed"' in waiting.text
     state = await screen.open("/call-state/fresh")
     assert (state.status_code, "hx-refresh" in state.headers) == (200, False)
     assert "Waiting It waits for its recording to be fetched." in part(state)
+    [address] = re.findall(r'data-changes="([^"]*)"', state.text)
+    assert address.startswith("/call-changes/fresh?")
+    assert address.endswith("shown=received")
     async with db.transaction(door.pool, scope.partner_id) as connection:
         call = await calls.begin_step(connection, scope.partner_id, "fresh", "received")
         assert call is not None
         await calls.move(connection, call, "completed")
     ready = await screen.open("/call-state/fresh")
     assert ready.headers["hx-refresh"] == "true"
+
+
+async def test_who_waits_for_a_call_is_told_each_state_that_it_comes_to(door: Door) -> None:
+    screen = await screen_of(door)
+    scope = await screen.scope()
+    await calls.accept(door.pool, scope, [submission("fresh"), submission("calm")])
+    told = Changes(Reads(door.pool), pause=0.05)
+    fresh, calm = (told.watch_call(CallOf(scope, name), 60, "received") for name in ("fresh", "calm"))
+    late = told.watch_call(CallOf(scope, "fresh"), 60, "an older state")
+    elsewhere = told.watch_call(CallOf(replace(scope, subtenant_no=scope.subtenant_no + 1), "fresh"), 1, "received")
+    for each in (fresh, calm, late, elsewhere):
+        assert await anext(each) == b"retry: 5000\n\n"
+    silent = asyncio.ensure_future(anext(calm))
+    async with asyncio.timeout(20):
+        assert await anext(late) == b"event: change\ndata: received\n\n", "what came since the page was made"
+        for state in ("fetched", "transcribed"):
+            async with db.transaction(door.pool, scope.partner_id) as connection:
+                call = await calls.begin_step(connection, scope.partner_id, "fresh", (await one_state(connection)))
+                assert call is not None
+                await calls.move(connection, call, state)
+            assert await anext(fresh) == f"event: change\ndata: {state}\n\n".encode()
+        assert [part async for part in elsewhere] == [b":\n\n"], "no call of theirs, and the time is up"
+    assert not silent.done()
+    await told.close()
+    for each in (fresh, late):
+        await each.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await silent
+
+
+async def one_state(connection: Connection) -> calls.State:
+    state: calls.State = await connection.fetchval("SELECT state FROM calls WHERE call_id = 'fresh'")
+    return state
+
+
+async def test_who_waits_for_calls_takes_the_places_of_viewers(door: Door) -> None:
+    screen = await screen_of(door)
+    scope = await screen.scope()
+    await calls.accept(door.pool, scope, [submission("fresh")])
+    assert (await screen.open("/call-changes/unknown")).status_code == 404
+    told, kept = Changes(Reads(door.pool), most=4), door.app.state.changes
+    waiting = [told.watch_call(CallOf(scope, "fresh"), 60), told.watch(scope, 60)]
+    for each in waiting:
+        await anext(each)
+    door.app.state.changes = told
+    answer = await screen.open("/call-changes/fresh", shown="received")
+    door.app.state.changes = kept
+    assert (answer.status_code, "Too many pages are open" in answer.text) == (503, True)
+    for each in waiting:
+        await each.aclose()
+    assert not told.full(scope)
+    await told.close()
 
 
 @pytest.mark.parametrize(

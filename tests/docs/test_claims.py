@@ -26,7 +26,7 @@ from submissions import onboard, scope, submission
 
 SCOPED = (
     *("agents", "analyses", "batches", "callback_attempts", "callbacks", "calls", "customers", "dispositions"),
-    *("contact_rollups", "day_rollups", "ended_calls", "recordings", "recounts_due", "rolled_subtenants"),
+    *("contact_rollups", "day_calls", "day_rollups", "ended_calls", "recordings", "recounts_due", "rolled_subtenants"),
     *("subtenants", "transcript_pieces", "transcripts"),
 )
 """The tables of what partners send and get."""

@@ -10,7 +10,7 @@ from callwright.reports.asked import LONGEST, Asked
 
 USUAL_DAYS = 30
 MOST_DAYS_READ = 92
-"""Where the calls themselves are read, and those of the period before: by disposition, and in another time zone."""
+"""Where every call is looked at, and those of the period before: by disposition, and in another time zone."""
 
 
 def asked_of(query: Mapping[str, Any], own_zone: str) -> Asked:

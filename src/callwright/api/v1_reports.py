@@ -76,10 +76,7 @@ async def _of_period(
     """Read all figures of a period, as the dashboard does, and tell some of them."""
     query = read_query(request, REPORT_QUERY)
     asked = asked_of(query, caller.partner.time_zone)
-    async with _place(request, caller):
-        if asked.time_zone is not None:
-            async with request.app.state.reads.transaction(caller.scope) as connection:
-                await _check_zone(connection, asked)
+    async with _known(request, caller, asked):
         found = await insights.read_overview(request.app.state.reads, caller.scope, asked)
     return _written(name, answer(found), query, asked, caller)
 
@@ -89,8 +86,8 @@ async def of_leaderboard(request: Request, caller: Admitted) -> Response:
     """Tell the figures of each agent, now and in the period before."""
     query = read_query(request, REPORT_QUERY)
     asked = asked_of(query, caller.partner.time_zone)
-    async with _reading(request, caller, asked) as connection:
-        found = await insights.read_agents(connection, caller.scope, asked)
+    async with _known(request, caller, asked):
+        found = await insights.read_agents(request.app.state.reads, caller.scope, asked)
     return _written("leaderboard", report_answers.leaderboard(found), query, asked, caller)
 
 
@@ -147,6 +144,21 @@ async def _reading(request: Request, caller: Caller, asked: Asked) -> AsyncItera
     async with _place(request, caller), request.app.state.reads.transaction(caller.scope) as connection:
         await _check_zone(connection, asked)
         yield connection
+
+
+@asynccontextmanager
+async def _known(request: Request, caller: Caller, asked: Asked) -> AsyncIterator[None]:
+    """A place, once the database is seen to know the time zone.
+
+    Raises:
+        ValidationFailed: It does not.
+        Unavailable: As `_place`.
+    """
+    async with _place(request, caller):
+        if asked.time_zone is not None:
+            async with request.app.state.reads.transaction(caller.scope) as connection:
+                await _check_zone(connection, asked)
+        yield
 
 
 async def _check_zone(connection: Connection, asked: Asked) -> None:

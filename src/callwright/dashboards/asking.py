@@ -27,7 +27,7 @@ PERIODS = (7, 30, 90, 365)
 USUAL = 30
 LONGEST_ID = 255
 LONGEST_BY_DISPOSITION = timedelta(days=92)
-"""The calls themselves are read for it, and those of the period before."""
+"""Every call of it is looked at, and those of the period before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from callwright import db
+from callwright.dashboards import live
 from callwright.dashboards.asking import moment_of
 from callwright.dashboards.embed import PageError, PageRoute, Viewer, Viewing
 from callwright.dashboards.rendering import render
@@ -16,6 +17,7 @@ from callwright.db import Connection, Scope
 from callwright.errors import NotFound
 from callwright.reports import call_page
 from callwright.reports.call_page import CallPage
+from callwright.reports.changes import CallOf
 
 router = APIRouter(route_class=PageRoute)
 
@@ -45,6 +47,14 @@ async def call_state(request: Request, viewer: Viewing, call_id: str) -> HTMLRes
     if facts.state == "completed":
         answer.headers["hx-refresh"] = "true"
     return answer
+
+
+@router.get("/call-changes/{call_id:path}")
+async def call_changes(request: Request, viewer: Viewing, call_id: str) -> Response:
+    """Tell that a call is in another state than the page shows."""
+    await _found(request, viewer, call_id, call_page.read_facts)
+    call, shown = CallOf(viewer.scope, call_id), request.query_params.get("shown")
+    return live.streamed(request, viewer, lambda told, seconds: told.watch_call(call, seconds, shown))
 
 
 @router.get("/call-conversations/{call_id:path}")

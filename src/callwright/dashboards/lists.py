@@ -81,8 +81,7 @@ def agents_context(
 async def agents(request: Request, viewer: Viewing) -> Response:
     """Show the whole leaderboard."""
     question = read_question(request, viewer)
-    async with request.app.state.reads.transaction(viewer.scope) as connection:
-        found = await read_agents(connection, viewer.scope, question.asked)
+    found = await read_agents(request.app.state.reads, viewer.scope, question.asked)
     context = agents_context(request, question, found, shown=None)
     if request.query_params.get("format") == "csv":
         return _agents_table(context["agents"]["lines"])

@@ -39,8 +39,13 @@ class Asked:
 
     @property
     def live(self) -> bool:
-        """Whether the rollups do not know of it, so that the calls themselves are read."""
+        """Whether the kept counts do not know of it, so that the calls themselves are read."""
         return self.customer_id is not None or self.disposition is not None or self.time_zone is not None
+
+    @property
+    def in_bytes(self) -> bool:
+        """Whether the days' bytes know of it, which the kept counts do not."""
+        return self.disposition is not None and self.customer_id is None and self.time_zone is None
 
 
 async def knows_zone(connection: Connection, time_zone: str) -> bool:
@@ -79,11 +84,16 @@ class Statement:
         """The day that a time lies in."""
         return f"({column} AT TIME ZONE (SELECT time_zone FROM house))::date"  # noqa: S608
 
-    def beginning(self, since: date) -> str:
-        """`house`, `due` and `spans`: the days that have to be read from the calls, from `since` on."""
+    def beginning(self, since: date, *, of_bytes: bool = False) -> str:
+        """`house`, `due` and `spans`: the days that have to be read from the calls, from `since` on.
+
+        Args:
+            since: The first day.
+            of_bytes: The other days are read from their bytes.
+        """
         first, last = self.day(since), self.day(self.asked.until)
         zone = "p.time_zone" if self.asked.time_zone is None else f"{self.give(self.asked.time_zone)}::text"
-        if self.asked.live:
+        if self.asked.live and not of_bytes:
             spans = f"SELECT {first} AS since, {last} AS until"
         else:
             spans = f"""
@@ -115,15 +125,16 @@ class Statement:
             WHERE partner_id = $1 AND subtenant_no = $2 AND disposition_status = {self.give(self.asked.disposition)})
         """  # noqa: S608
 
+    def kept_days(self, since: date) -> str:
+        """Conditions on `d`: the days that need not be counted."""
+        return f"""(SELECT kept FROM house) AND d.day >= {self.day(since)} AND d.day < {self.day(self.asked.until)}
+            AND d.day NOT IN (SELECT day FROM due)"""  # noqa: S608
+
     def kept(self, since: date, *, by_agent: bool = False) -> str:
         """Conditions on day_rollups `d`: the days that need not be counted, and what is asked of them."""
         if self.asked.live:
             return "false"
-        conditions = [
-            "(SELECT kept FROM house)",
-            f"d.day >= {self.day(since)} AND d.day < {self.day(self.asked.until)}",
-            "d.day NOT IN (SELECT day FROM due)",
-        ]
+        conditions = [self.kept_days(since)]
         if self.asked.agent_id is not None:
             conditions.append(f"d.agent_id = {self.give(self.asked.agent_id)}")
         else:

@@ -94,7 +94,8 @@ def _of_names(statement: Statement, step: int) -> str:
     first = statement.day(asked.since)
     told = ""
     if asked.agent_id is None and asked.intent is None:
-        told = f"UNION ALL {rollups.told_without_call(statement.of_customers())}"
+        told = f"""UNION ALL SELECT day, agent_id, label, kind, name, reached, maximum
+            FROM ({rollups.told_without_call(statement.of_customers())}) AS w"""  # noqa: S608
     return f"""
         SELECT kind, name,
             CASE WHEN kind = 'disposition' THEN {first} + (day - {first}) / {step:d} * {step:d} END AS day,
@@ -106,8 +107,8 @@ def _of_names(statement: Statement, step: int) -> str:
             WHERE d.partner_id = $1 AND d.subtenant_no = $2 AND {statement.kept(asked.since)}
             UNION ALL
             SELECT day, kind, name, 1, reached, maximum
-            FROM (WITH of_both AS (SELECT * FROM read), read AS (SELECT * FROM of_both WHERE day >= {first})
-                {rollups.NAMED} {told}) AS n
+            FROM (WITH of_both AS (SELECT * FROM read), read AS (SELECT * FROM of_both WHERE day >= {first}),
+                told AS ({rollups.TOLD}) {rollups.NAMED} {told}) AS n
             WHERE day >= {first}
         ) AS named
         GROUP BY 1, 2, 3

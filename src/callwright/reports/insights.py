@@ -9,9 +9,9 @@ from datetime import date, timedelta
 import numpy as np
 
 from callwright import rollups
-from callwright.db import Connection, Scope
+from callwright.db import Scope
 from callwright.db.reads import Reads
-from callwright.reports import counts
+from callwright.reports import by_disposition, counts
 from callwright.reports.asked import Asked
 from callwright.reports.counts import Counts, Row, read_counts
 
@@ -161,8 +161,11 @@ async def read_overview(reads: Reads, scope: Scope, asked: Asked) -> Overview:
         Unavailable: As `Reads.transaction`.
     """
     step = step_of(asked)
-    async with reads.transaction(scope) as connection:
-        counted = await read_counts(connection, scope, asked, step)
+    if asked.in_bytes:
+        counted = await by_disposition.read_counts(reads, scope, asked, step)
+    else:
+        async with reads.transaction(scope) as connection:
+            counted = await read_counts(connection, scope, asked, step)
     return await asyncio.to_thread(_put_together, asked, step, counted)
 
 
@@ -172,9 +175,16 @@ def step_of(asked: Asked) -> int:
     return 1 if days <= SINGLE_DAYS else 7 if days <= SINGLE_WEEKS else 28
 
 
-async def read_agents(connection: Connection, scope: Scope, asked: Asked) -> list[AgentLine]:
-    """The agents who had calls in the period or in the one before, at most `MOST_AGENTS`, the most calls first."""
-    return _lines(await counts.read_agents(connection, scope, asked))
+async def read_agents(reads: Reads, scope: Scope, asked: Asked) -> list[AgentLine]:
+    """The agents who had calls in the period or in the one before, at most `MOST_AGENTS`, the most calls first.
+
+    Raises:
+        Unavailable: As `Reads.transaction`.
+    """
+    if asked.in_bytes:
+        return _lines((await by_disposition.read_counts(reads, scope, asked, step_of(asked))).agents)
+    async with reads.transaction(scope) as connection:
+        return _lines(await counts.read_agents(connection, scope, asked))
 
 
 def _lines(rows: Sequence[Row]) -> list[AgentLine]:

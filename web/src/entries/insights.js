@@ -1,8 +1,8 @@
 // The dashboard: its charts, its tables that sort in place, and figures that move when calls end.
+import { follow } from "../changes.js";
 import { drawAll, forget } from "../charts.js";
 import "../insights.css";
 import htmx, { onContent } from "../htmx.js";
-import { token } from "../tokens.js";
 
 const PAUSE = 300; // milliseconds after the last key before something is looked for
 
@@ -71,28 +71,16 @@ document.addEventListener("change", (event) => {
 
 // The figures follow the calls: the server says that some have ended, and we look again, no more often than every few seconds.
 const AT_MOST_EVERY = 5000;
-const AGAIN_AFTER = 60 * 1000; // where the server has refused to tell, after which browsers do not ask again
-let source;
 let looked = 0;
 let due;
-let again;
 
-function listen() {
-  source?.close();
-  clearTimeout(again);
-  const live = document.getElementById("live");
-  if (!live) return;
-  const address = new URL(live.dataset.changes, location.href);
-  address.searchParams.set("token", token());
-  source = new EventSource(address);
-  source.addEventListener("change", () => {
+follow(
+  () => document.getElementById("live")?.dataset.changes,
+  () => {
     clearTimeout(due);
     due = setTimeout(refresh, Math.max(0, looked + AT_MOST_EVERY - Date.now()));
-  });
-  source.addEventListener("error", ({ target }) => {
-    if (target === source && target.readyState === EventSource.CLOSED) again = setTimeout(listen, AGAIN_AFTER);
-  });
-}
+  },
+);
 
 async function refresh() {
   if (document.hidden) {
@@ -109,11 +97,3 @@ async function refresh() {
   if (held) document.querySelector(`#live a[href="${CSS.escape(held)}"]`)?.focus();
   document.dispatchEvent(new CustomEvent("callwright:refreshed"));
 }
-
-document.addEventListener("callwright:token", listen);
-window.addEventListener("pagehide", () => {
-  source?.close();
-  clearTimeout(again);
-});
-window.addEventListener("pageshow", (event) => event.persisted && listen());
-listen();
