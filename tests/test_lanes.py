@@ -295,4 +295,8 @@ async def test_a_bell_rings_once_for_many_and_not_for_a_lane_without_a_place() -
     await asyncio.sleep(0.1)
     assert rung == [0], "the place is the job's until the queue has been told"
     bell.told()
+    assert rung == [0], "it has been woken already, and has not looked yet"
+    bell.looks()
+    bell.told()
+    bell.told()
     assert rung == [0, 1]

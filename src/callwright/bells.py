@@ -24,6 +24,7 @@ class Bell:
     taken: int = 0
     wake: Callable[[], None] | None = None
     _rings: bool = False
+    _woken: bool = False
 
     def ring(self) -> None:
         """Wake the lane in a moment, unless it has no place to do anything."""
@@ -33,8 +34,7 @@ class Bell:
 
     def _ring_out(self) -> None:
         self._rings = False
-        if self.wake is not None:
-            self.wake()
+        self.told()
 
     def job_begins(self) -> None:
         """Note that a place is taken."""
@@ -45,6 +45,15 @@ class Bell:
         self.taken -= 1
 
     def told(self) -> None:
-        """Wake the lane: the queue has been told of jobs that ended, and gives others for their places."""
-        if self.wake is not None:
+        """Wake the lane: the queue has been told of jobs that ended, and gives others for their places.
+
+        One that has been woken and has not looked yet is left alone: PgQueuer keeps each time that it is woken, for as
+        long as there is more to do, and would look once for each.
+        """
+        if self.wake is not None and not self._woken:
+            self._woken = True
             self.wake()
+
+    def looks(self) -> None:
+        """Note that the lane looks at the queue: whatever happens from now on wakes it again."""
+        self._woken = False

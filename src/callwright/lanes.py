@@ -16,8 +16,8 @@ from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job, TracebackRecord
 from pgqueuer.ports.driver import NotifyCallback
 from pgqueuer.qm import QueueManager
-from pgqueuer.queries import Queries
-from pgqueuer.types import JOB_STATUS
+from pgqueuer.queries import EntrypointExecutionParameter, Queries
+from pgqueuer.types import JOB_STATUS, QueueEntrypoint, QueueManagerId
 
 from callwright import db, metrics, queue
 from callwright.bells import Bell
@@ -110,6 +110,20 @@ class LaneQueries(Queries):
     """PgQueuer's statements, without a line in its log for each job that found no place; jobs that ended ring."""
 
     driver: PatientDriver
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        """As Queries'."""
+        self.driver.bell.looks()
+        return await super().dequeue(
+            batch_size, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout
+        )
 
     async def log_jobs(self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]) -> None:
         """As Queries'; until then the jobs have had their places, and more often than not there are others waiting."""
