@@ -1,6 +1,10 @@
-"""Garbage collection for processes that serve or work for days."""
+"""Memory of processes that serve or work for days: collected seldom, and given back to the system."""
 
+import ctypes
 import gc
+
+_M_MMAP_THRESHOLD = -3
+_LARGE_BYTES = 128 * 1024
 
 
 def tune() -> None:
@@ -11,3 +15,15 @@ def tune() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def give_back() -> None:
+    """Have every block as large as a recording taken from the system, and given back to it, by itself.
+
+    glibc begins so, but keeps blocks in its heap up to the size of the largest that was ever freed (mallopt(3),
+    M_MMAP_THRESHOLD). Small ones that come to lie behind them hold the heap up: a worker grew by a quarter over
+    100,000 calls. Where there is no glibc, nothing changes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)

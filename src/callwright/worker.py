@@ -217,6 +217,7 @@ async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float 
         drain: Seconds that jobs may go on once told to stop.
     """
     garbage.tune()
+    garbage.give_back()
     running = Running(stop, drain)
     steps: dict[queue.Step, Handler] = {
         "fetch": partial(pipeline.walk, tools, "fetch"),
