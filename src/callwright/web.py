@@ -5,7 +5,7 @@ import contextlib
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import cache, partial
 from pathlib import Path
 
@@ -34,9 +34,9 @@ from callwright.dashboards import assets, call_details, correcting, insights, li
 from callwright.dashboards.console import callbacks, engines, failed_calls, login, logins, overview, partners
 from callwright.dashboards.console.door import Installation
 from callwright.dashboards.rendering import compile_templates
-from callwright.db import open_pool
+from callwright.db import Pool, open_pool
 from callwright.db.readiness import fault_of
-from callwright.db.reads import reads_of
+from callwright.db.reads import Reads, reads_of
 from callwright.errors import SetupError
 from callwright.limits import DatabaseLimiter, RedisLimiter
 from callwright.logs import mask
@@ -80,7 +80,6 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.secret_key is None:
         raise SetupError("CALLWRIGHT_SECRET_KEY is not set", "Make one with: head -c 32 /dev/urandom | base64")
     url = settings.database_url.get_secret_value()
-    replica_url = settings.read_database_url.get_secret_value() if settings.read_database_url else None
     open_store = cache(partial(Store, settings.store_url or str(settings.data_dir / "store")))
     sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
     redis = RedisLimiter(settings.redis_url.get_secret_value()) if settings.redis_url else None
@@ -89,10 +88,9 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(url, size=POOL_CONNECTIONS, name="callwright web")
         limiter = redis or DatabaseLimiter(pool)
-        app.state.pool = pool
+        app.state.pool, app.state.limiter = pool, limiter
         vitals.watch_pool("requests", pool)
         app.state.queue = vitals.Queue(pool)
-        app.state.limiter = limiter
         app.state.installation = _installation(settings)
         app.state.gate = Gate(pool, limiter, settings.rate_limit)
         app.state.token_keys = TokenKeys(pool, sealer)
@@ -103,8 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(pool.close)
             scratch = stack.enter_context(scratch_folder(Path(tempfile.gettempdir())))
-            reads = reads_of(pool, replica_url, size=POOL_CONNECTIONS, name="callwright web")
-            app.state.reads = await stack.enter_async_context(reads)
+            app.state.reads = await stack.enter_async_context(_reads(settings, pool))
             app.state.changes = live.Changes(app.state.reads)
             app.state.listening = Listening(open_store, scratch)
             try:
@@ -119,6 +116,11 @@ def create_app(settings: Settings) -> FastAPI:
         app.router.routes.extend(part.router.routes)  # one flat list: what matches a path is found without nesting
     use_envelope(app)
     return app
+
+
+def _reads(settings: Settings, pool: Pool) -> AbstractAsyncContextManager[Reads]:
+    replica = settings.read_database_url.get_secret_value() if settings.read_database_url else None
+    return reads_of(pool, replica, size=POOL_CONNECTIONS, name="callwright web")
 
 
 def _installation(settings: Settings) -> Installation:
