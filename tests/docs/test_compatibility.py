@@ -19,7 +19,7 @@ CONTRACT = sorted((ROOT / "tests" / "contract").glob("test_*.py"))
 PUBLISHED = ("BatchCallBody", "DispositionBody", "AcceptedData", "CallSummary", "TokenAnswer", "ValidationRefusal")
 """The bodies and answers of the published endpoints, each with all that they hold."""
 
-LEAST_LINES = 194
+LEAST_LINES = 197
 """What partners were once told that they can rely on they can rely on for good: a line may come, none may go."""
 
 NAMED = re.compile(r"(?P<path>tests/(?:\w+/)*test_\w+\.py)::(?P<name>test_\w+)(?P<id>\[.+])?")
