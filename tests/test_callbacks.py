@@ -99,6 +99,27 @@ async def test_a_delivered_callback_verifies_and_is_sent_once(
         assert await callbacks.begin_attempts(lent, new.partner_id, [headers["webhook-id"]]) == {}
 
 
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 226])
+async def test_every_2xx_acknowledges(pool: Pool, receiver: LocalServer, outbound: Outbound, status: int) -> None:
+    new = await prepared(pool, receiver.answer("/hook", status=status).replace("http://127.0.0.1", "https://localhost"))
+    assert await one_try(pool, outbound, new) == "delivered"
+    assert receiver.requests[0].startswith(b"POST /hook HTTP/1.1\r\n")
+
+
+async def test_the_next_try_waits_as_long_as_the_receiver_asks(
+    pool: Pool, receiver: LocalServer, outbound: Outbound
+) -> None:
+    url = receiver.answer("/hook", status=503, headers="retry-after: 900\r\n")
+    new = await prepared(pool, url.replace("http://127.0.0.1", "https://localhost"))
+    assert await one_try(pool, outbound, new) == "pending"
+    async with everywhere(pool) as lent:
+        waits = [
+            await lent.fetchval("SELECT extract(epoch FROM next_attempt_at - now())::float8 FROM callbacks"),
+            await lent.fetchval("SELECT max(extract(epoch FROM execute_after - now()))::float8 FROM pgqueuer"),
+        ]
+    assert all(890 < wait <= 900 for wait in waits), waits
+
+
 async def test_during_a_rotation_both_secrets_verify(pool: Pool, receiver: LocalServer, outbound: Outbound) -> None:
     new = await prepared(pool, receiver.answer("/hook").replace("http://127.0.0.1", "https://localhost"))
     async with everywhere(pool) as lent:

@@ -1,6 +1,7 @@
 """The worker: a wrong key shows at the start, and the house is kept."""
 
 import asyncio
+from ipaddress import ip_network
 
 import pytest
 
@@ -8,7 +9,8 @@ from callwright import audit, worker
 from callwright.db import Pool, everywhere
 from callwright.errors import SetupError
 from callwright.sealing import Sealer
-from callwright.worker import check_secret_key
+from callwright.settings import Settings
+from callwright.worker import check_secret_key, policy_of
 from submissions import SEALER, onboard
 
 
@@ -38,3 +40,15 @@ async def test_housekeeping_forgets_old_logins(pool: Pool) -> None:
     stop.set()
     await task
     assert kept == ["r1"]
+
+
+def test_settings_name_the_hosts_the_networks_and_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = policy_of(Settings())
+    assert (closed.allowed_hosts, closed.allowed_networks) == (frozenset(), ())
+    assert {80, 443} <= closed.allowed_ports
+    monkeypatch.setenv("CALLWRIGHT_ALLOW_NETWORKS", "PBX.internal., 10.1.0.0/16")
+    monkeypatch.setenv("CALLWRIGHT_ALLOW_PORTS", "443,9000")
+    opened = policy_of(Settings())
+    assert opened.allowed_hosts == {"pbx.internal"}
+    assert opened.allowed_networks == (ip_network("10.1.0.0/16"),)
+    assert opened.allowed_ports == {443, 9000}

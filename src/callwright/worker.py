@@ -111,6 +111,17 @@ def process_name() -> str:
     return f"callwright worker {socket.gethostname()[:32]}/{os.getpid()}"
 
 
+def policy_of(settings: Settings) -> Policy:
+    """What recordings and callbacks may be at, as the settings say."""
+    hosts, networks = settings.allowed()
+    return Policy(
+        allowed_hosts=hosts,
+        allowed_networks=networks,
+        allowed_ports=frozenset(settings.allow_ports),
+        ca_file=settings.ca_file,
+    )
+
+
 @asynccontextmanager
 async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
     """Make what the steps work with from the settings; engines are loaded here, so that a missing one fails at start.
@@ -118,13 +129,6 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
     Raises:
         SetupError: A setting, an engine or a model is missing; the message says what to do.
     """
-    hosts, networks = settings.allowed()
-    policy = Policy(
-        allowed_hosts=hosts,
-        allowed_networks=networks,
-        allowed_ports=frozenset(settings.allow_ports),
-        ca_file=settings.ca_file,
-    )
     assert settings.database_url is not None
     assert settings.secret_key is not None
     async with AsyncExitStack() as stack:
@@ -142,7 +146,7 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
         yield Tools(
             pool=pool,
             queue_pool=queue_pool,
-            outbound=await stack.enter_async_context(Outbound(policy)),
+            outbound=await stack.enter_async_context(Outbound(policy_of(settings))),
             store=Store(settings.store_url or str(settings.data_dir / "store")),
             transcriber=transcriber,
             analyser=analyser,

@@ -45,7 +45,7 @@ ERRORS, HOW_TO = "docs/reference/errors.md", "docs/how-to/"
         (ERRORS, f"more than {body.MAX_BYTES:,} bytes"),
         (ERRORS, f"more than {wire.HEAD_BYTES // 1024} KB of headers"),
         (ERRORS, f"more than {wire.HEAD_LINES} headers"),
-        (ERRORS, f"a transcript that has {faults.MOST_TURN_FAULTS} faults already"),
+        (ERRORS, f"a transcript that has more than {faults.MOST_TURN_FAULTS} faults already"),
         (ERRORS, f"no more than {models.MAX_CALLS} elements` | `data`; {models.MAX_CUSTOM_FIELDS} for `custom_fields`"),
         (ERRORS, f"no more than {rules.MAX_METADATA_KEYS} keys"),
         (ERRORS, f"{models.MAX_TURNS:,} for `transcript`"),
