@@ -137,6 +137,22 @@ def test_a_mapping_file(tmp_path: Path) -> None:
         ("timezone = '../../etc/passwd'", "is no time zone"),
         ("time_format = 1", "time_format must be a text"),
         ("[columns]\na = 1", "1 is no field of a call"),
+        ("joined = 1", "must be tables"),
+        ("[joined]\n'call.number' = '{a}'", "'call.number' is no field of a call"),
+        ("[joined]\n'call.id' = 'a'", "call.id cannot be joined of 'a'"),
+        ("[joined]\n'call.id' = '{a}}'", "call.id cannot be joined of"),
+        ("[joined]\n'call.id' = 1", "call.id cannot be joined of 1"),
+        ("[joined]\n'call.id' = '{a}'\n[columns]\nb = 'call.id'", "call.id is both a column and joined"),
+        ("[only]\na = '('", r"'\(' is no pattern for 'a'"),
+        ("[only]\na = 1", "1 is no pattern for 'a'"),
+        ("recordings = 'recordings/'", "'recordings/' is no address of a folder"),
+        ("recordings = 'https://recordings.example.com/?a='", "is no address of a folder"),
+        ("recordings = 1", "1 is no address of a folder"),
+        ("headings = 'id'", "headings must be a list of texts that differ"),
+        ("headings = []", "headings must be a list of texts that differ"),
+        ("headings = ['a', 'a']", "headings must be a list of texts that differ"),
+        ("headings = ['a', 1]", "headings must be a list of texts that differ"),
+        ("quotes = 'no'", "quotes must be true or false"),
     ],
 )
 def test_mapping_files_that_say_what_cannot_be(tmp_path: Path, content: str, says: str) -> None:
@@ -157,6 +173,7 @@ NAIVE = dt.datetime(2026, 7, 5, 10)  # noqa: DTZ001 - a cell's time has no zone
         ("2026-01-05T10:00:00Z", None, None, "2026-01-05T10:00:00Z"),
         ("2026-01-05 10:00:00.25 Z", None, None, "2026-01-05T10:00:00.250000Z"),
         (" 2026-01-05 10:00+05:30 ", None, None, "2026-01-05T04:30:00Z"),
+        ("2026-01-05 10:00:00.5+05", None, None, "2026-01-05T05:00:00.500000Z"),
         ("2026-01-05 10:00", ZONE, None, "2026-01-05T09:00:00Z"),
         ("2026-07-05 10:00", ZONE, None, "2026-07-05T08:00:00Z"),
         (NAIVE, ZONE, None, "2026-07-05T08:00:00Z"),
@@ -240,6 +257,84 @@ def test_the_end_is_made_of_the_length() -> None:
     assert found.faults == (Fault("Duration", "end_time should not be empty"),)
     (found,) = looked_at(Row(2, cells() | {"Duration": "long"}))
     assert found.faults == (), "where there is an end, the length is not looked at"
+
+
+def test_fields_are_joined_of_columns() -> None:
+    told = instructions(
+        {"Phone": ""},
+        {},
+        "UTC",
+        joined={
+            "call.contact_number": "+{country}{national number}",
+            "call.start_time": "{Day} {Time}",
+            "metadata.both": "{Agent ID}/{x.__class__}",
+        },
+    )
+    row = cells(start="") | {"country": 1, "national number": " 2025550101 ", "Day": "2026-01-05", "Time": "10:00"}
+    headings = [*row, "x.__class__"]
+    found = looked_at(
+        Row(2, row | {"x.__class__": "{Phone}"}),
+        Row(3, {name: cell for name, cell in row.items() if name != "country"}),
+        Row(4, row | {"national number": 2.0**60}),
+        Row(5, row | {"Day": Broken("#REF!")}),
+        told=told,
+        headings=headings[:2] + headings[3:],
+    )
+    assert found[0].record is not None
+    assert found[0].record["call"]["contact_number"] == "+12025550101"
+    assert found[0].record["call"]["start_time"] == "2026-01-05T10:00:00Z"
+    assert found[0].record["metadata"] == {"both": "agent-1/{Phone}"}
+    where = "country, national number"
+    assert [row.faults for row in found[1:]] == [
+        (Fault(where, "contact_number should not be empty"),),
+        (Fault(where, "contact_number must be a valid phone number in E.164 format"),),  # rounded
+        (Fault("Day, Time", "the cell has the error #REF! in the place of a value"),),
+    ]
+    with pytest.raises(SetupError, match=r"There is no column 'x\.__class__'"):
+        looked_at(told=told, headings=list(row))
+
+
+def test_recordings_are_found_under_an_address_and_nowhere_else() -> None:
+    told = instructions({}, {}, recordings="https://recordings.example.com/a")
+    names = {
+        "1.mp3": "a/1.mp3",
+        "/2026/ü 1.mp3": "a/2026/%C3%BC%201.mp3",
+        "1.mp3?x=#y%2e": "a/1.mp3%3Fx%3D%23y%252e",
+        "@evil.example/1.mp3": "a/%40evil.example/1.mp3",
+        "//evil.example/1.mp3": "a/evil.example/1.mp3",
+        "HTTP://elsewhere.example/1.mp3": None,
+        "../1.mp3": None,
+        "b/../../1.mp3": None,
+        "b//1.mp3": None,
+        "./1.mp3": None,
+        "file:///etc/passwd": None,
+        "\ud800.mp3": None,
+    }
+    found = looked_at(*(Row(n, cells(recording=name)) for n, name in enumerate(names, 2)), told=told)
+    for (name, path), row in zip(names.items(), found, strict=True):
+        if path is None:
+            kept = row.record is not None and row.record["call"]["recording_url"] == name
+            assert kept == name.startswith("HTTP"), name
+        else:
+            assert row.record is not None, row.faults
+            assert row.record["call"]["recording_url"] == f"https://recordings.example.com/{path}"
+
+
+def test_rows_of_another_kind_are_refused() -> None:
+    told = instructions({"Result": ""}, {}, only={"Result": "ANSWERED|VOICE.*", "Phone": ""})
+    rows = ("ANSWERED", "VOICEMAIL", "NOT ANSWERED", "ANSWERED, BUSY", None, "x" * 300)
+    found = looked_at(*(Row(n, cells() | ({} if cell is None else {"Result": cell})) for n, cell in enumerate(rows, 2)))
+    assert not any(row.faults for row in found)
+    found = looked_at(
+        *(Row(n, cells() | ({} if cell is None else {"Result": cell})) for n, cell in enumerate(rows, 2)), told=told
+    )
+    only = "and only what matches ANSWERED|VOICE.* is sent"
+    assert [row.faults[0].message if row.faults else "" for row in found] == [
+        *("", "", f"is 'NOT ANSWERED', {only}", f"is 'ANSWERED, BUSY', {only}", f"is empty, {only}"),
+        f"is '{'x' * 60}', {only}",
+    ]
+    with pytest.raises(SetupError, match="There is no column 'Result'"):
+        looked_at(told=told, headings=list(HEADINGS))
 
 
 def test_every_fault_is_told_as_the_api_tells_it_with_its_column() -> None:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from callwright.db import Pool
+from callwright.push.presets import presets
 from local_server import serve
 from partner_api import Door
 from push.shell import Shell, environment_of
@@ -127,6 +128,41 @@ async def test_nothing_is_sent_where_a_row_has_a_fault_unless_told_so(partner: P
     }
     assert len(await partner.calls()) == 68
     assert len((shell.folder / "report.csv").read_text().splitlines()) == 71
+
+
+async def test_a_vendors_export_is_pushed_by_its_preset(partner: Partner) -> None:
+    shell = partner.shell
+    lines = [
+        [
+            *("", "101", f"1202555{n:04}", "c", "", "", "", "", "", "2026-01-05 11:00:00", "", "2026-01-05 11:12:30"),
+            *("750", "742", "ANSWERED" if n else "NO ANSWER", "", f"{n}.7", f"{n}.wav"),
+        ]
+        for n in range(3)
+    ]
+    write_csv(shell.folder / "Master.csv", lines[1:], lines[0])
+    given = ["--preset", "asterisk", "--join", "call.contact_number=+{dst}", "--timezone", "America/New_York"]
+    where = ["--recordings", "https://recordings.example.com/2026"]
+    said = await shell.run("push", "Master.csv", *given, code=1)
+    assert "→ Recordings with a name alone: say where they lie, as --recordings" in said
+    told = json.loads(await shell.run("push", "Master.csv", *given, *where, "--skip-faulty", "--json", code=1))
+    assert (told["rows"], told["accepted"], told["faults"][0]["line"]) == (3, 2, 1)
+    answer = (await partner.door.get("calls/2.7")).json()["data"]
+    assert (answer["start_time"], answer["contact_number"]) == ("2026-01-05T16:00:00Z", "+12025550002")
+
+
+async def test_presets_are_listed_and_printed(shell: Shell) -> None:
+    listed = await shell.run("push", "--presets")
+    for preset in presets():
+        assert preset.name in listed
+        printed = await shell.run("push", "--print-preset", preset.name)
+        assert printed == preset.path.read_text("utf-8")
+    assert "There is no preset 'nortel'" in await shell.run("push", "--print-preset", "nortel", code=1)
+    (shell.folder / "own.toml").write_text(printed, "utf-8")
+    write_csv(shell.folder / "calls.csv", [a_line(1)])
+    for option in (("--preset", "vicidial"), ("--mapping", "own.toml")):
+        said = await shell.run("push", "calls.csv", "--dry-run", *option, code=1)
+        assert "There is no column 'recording_location'" in said
+    assert "has not the form FIELD=TEXT" in await shell.run("push", "calls.csv", "--join", "x", code=2)
 
 
 async def test_a_push_that_is_killed_goes_on_where_it_was(partner: Partner, rows: Pool) -> None:

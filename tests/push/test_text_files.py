@@ -9,11 +9,11 @@ from callwright.api.body import MAX_BYTES
 from callwright.errors import SetupError
 from callwright.push import text_files
 from callwright.push.files import digest_of, open_source
-from callwright.push.rows import Row
+from callwright.push.rows import Layout, Row
 
 
-def read(path: Path, encoding: str | None = None) -> tuple[list[str] | None, list[Row]]:
-    with open_source(path, encoding) as source:
+def read(path: Path, encoding: str | None = None, layout: Layout | None = None) -> tuple[list[str] | None, list[Row]]:
+    with open_source(path, encoding, layout) as source:
         return source.headings, list(source.rows)
 
 
@@ -44,6 +44,27 @@ def test_another_encoding_is_never_guessed(tmp_path: Path) -> None:
     assert read(path, "windows-1252")[1] == [Row(2, {"id": "1", "name": "Zoë"})]
     with pytest.raises(SetupError, match="is no encoding"):
         read(path, "klingon")
+
+
+def test_a_file_without_headings_or_quotation_marks(tmp_path: Path) -> None:
+    content = b'\n"1";"a\nb"\n2;"x\n3;y;z\n'
+    headings, rows = read(saved(tmp_path, content), layout=Layout(("id", "name")))
+    assert headings == ["id", "name"]
+    assert rows[0] == Row(2, {"id": "1", "name": "a\nb"})
+    assert rows[1].line == 4
+    assert "unexpected end of data" in (rows[1].fault or "")
+    assert read(saved(tmp_path, content), layout=Layout(("id", "name"), quotes=False))[1] == [
+        Row(2, {"id": '"1"', "name": '"a'}),
+        Row(3, {"id": 'b"'}),
+        Row(4, {"id": "2", "name": '"x'}),
+        Row(5, fault="has 3 cells, and there are 2 columns"),
+    ]
+    assert read(saved(tmp_path, b'id\t"n\n1\t"\n'), layout=Layout(quotes=False)) == (
+        ["id", '"n'],
+        [Row(2, {"id": "1", '"n': '"'})],
+    )
+    with pytest.raises(SetupError, match=r"calls\.jsonl is no \.csv file"):
+        read(saved(tmp_path, b"{}", "calls.jsonl"), layout=Layout(quotes=False))
 
 
 def test_cells_of_several_lines_and_lines_that_are_none(tmp_path: Path) -> None:

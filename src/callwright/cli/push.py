@@ -26,6 +26,7 @@ from callwright.settings import default_state_dir
 if TYPE_CHECKING:
     from callwright.push.findings import Findings
     from callwright.push.journal import Counts
+    from callwright.push.mapping import Instructions
     from callwright.push.reading import Job
 
 MOST_SHOWN = 50
@@ -44,8 +45,46 @@ Map = Annotated[
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", help="A file in TOML that says how to read the file; options go before it.")
 ]
+
+
+def _list(wanted: bool) -> None:
+    if wanted:
+        from callwright.push.presets import presets  # noqa: PLC0415 - others start without it
+
+        rows = ((preset.name, preset.export, preset.missing) for preset in presets())
+        print_table(("Preset", "Export", "What you give"), list(rows))
+        raise typer.Exit
+
+
+def _print(name: str | None) -> None:
+    if name is not None:
+        from callwright.push.presets import preset_named  # noqa: PLC0415 - likewise
+
+        typer.echo(preset_named(name).path.read_text("utf-8"), nl=False)
+        raise typer.Exit
+
+
+PresetName = Annotated[
+    str | None, typer.Option("--preset", help="How to read the export of a vendor; a mapping file goes before it.")
+]
+ListPresets = Annotated[bool, typer.Option("--presets", callback=_list, is_eager=True, help="List the presets.")]
+PrintPreset = Annotated[
+    str | None,
+    typer.Option(
+        "--print-preset", metavar="NAME", callback=_print, is_eager=True, help="Print a preset, to copy and change it."
+    ),
+]
+Join = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--join", metavar="FIELD=TEXT", help="What a field is made of, as `call.contact_number=+{country}{number}`."
+    ),
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="What a call gets that has no cell for it.")
+]
+Recordings = Annotated[
+    str | None, typer.Option(help="The address under which recordings lie that the file names without one.")
 ]
 Zone = Annotated[
     str | None, typer.Option(help="The zone of times that name none, as `Europe/Berlin`; without it they are refused.")
@@ -71,9 +110,14 @@ AsJson = Annotated[
 def push(  # noqa: PLR0913 - the options of a command
     file: File,
     *,
+    preset: PresetName = None,
+    presets: ListPresets = False,  # noqa: ARG001 - done when it is parsed
+    print_preset: PrintPreset = None,  # noqa: ARG001 - likewise
     map_: Map = None,
     mapping: MappingFile = None,
+    join: Join = None,
     set_: Set = None,
+    recordings: Recordings = None,
     timezone: Zone = None,
     time_format: TimeFormat = None,
     encoding: Encoding = None,
@@ -89,29 +133,49 @@ def push(  # noqa: PLR0913 - the options of a command
     subtenant: Subtenant = None,
 ) -> None:
     """Push the calls of a file: check all of it, then send it in batches; the same command goes on after a break."""
-    from callwright.push.mapping import instructions, read_mapping  # noqa: PLC0415 - others start without it
+    from callwright.push.mapping import instructions  # noqa: PLC0415 - others start without it
     from callwright.push.reading import Job  # noqa: PLC0415 - likewise
 
     if report is not None and report.exists() and any(report.samefile(each) for each in (file, mapping) if each):
         raise SetupError(f"The report would take the place of {report}", "Name another file with --report")
-    told = instructions(_pairs(map_, "--map"), _pairs(set_, "--set"), timezone, time_format)
-    job = Job(file, read_mapping(mapping).and_then(told) if mapping else told, encoding)
+    joined = _pairs(join, "--join")
+    told = instructions(
+        _pairs(map_, "--map"), _pairs(set_, "--set"), timezone, time_format, joined, recordings=recordings
+    )
+    job = Job(file, _kept(preset, mapping).and_then(told), encoding)
     who = None if dry_run else caller(url, api_key, api_secret_file, tenant, subtenant)
     findings = _check(job, report)
     if not as_json:
         _show_findings(job, findings)
     if who is None or (findings.faulty and not skip_faulty):
-        if as_json:
-            print_json({"sent": False, **findings.told()})
-        elif who is not None:
-            out.print("Nothing was sent. Put the rows right, or leave them out with --skip-faulty.")
+        _end_unsent(findings, as_json=as_json, dry_run=dry_run)
         raise typer.Exit(1 if findings.faulty else 0)
     counts = _send(job, who, findings.rows, report, restart=restart)
+    _end_sent(findings, counts, as_json=as_json)
+    raise typer.Exit(1 if counts.refused else 0)
+
+
+def _kept(preset: str | None, mapping: Path | None) -> "Instructions":
+    """How a file is to be read by a preset and a mapping file, of which the latter wins."""
+    from callwright.push.mapping import Instructions, read_mapping  # noqa: PLC0415 - others start without it
+    from callwright.push.presets import preset_named  # noqa: PLC0415 - likewise
+
+    told = read_mapping(preset_named(preset).path) if preset is not None else Instructions()
+    return told.and_then(read_mapping(mapping)) if mapping else told
+
+
+def _end_unsent(findings: "Findings", *, as_json: bool, dry_run: bool) -> None:
+    if as_json:
+        print_json({"sent": False, **findings.told()})
+    elif not dry_run:
+        out.print("Nothing was sent. Put the rows right, or leave them out with --skip-faulty.")
+
+
+def _end_sent(findings: "Findings", counts: "Counts", *, as_json: bool) -> None:
     if as_json:
         print_json({"sent": True, **findings.told(), **asdict(counts)})
     else:
         _show_counts(counts)
-    raise typer.Exit(1 if counts.refused else 0)
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
@@ -119,9 +183,8 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
     for each in given or ():
         name, equals, value = each.rpartition("=") if option == "--map" else each.partition("=")
         if not equals or not name:
-            raise typer.BadParameter(
-                f"{each!r} has not the form {'COLUMN=FIELD' if option == '--map' else 'FIELD=VALUE'}"
-            )
+            form = {"--map": "COLUMN=FIELD", "--join": "FIELD=TEXT"}.get(option, "FIELD=VALUE")
+            raise typer.BadParameter(f"{each!r} has not the form {form}")
         found[name] = value
     return found
 

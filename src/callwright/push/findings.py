@@ -10,6 +10,7 @@ MOST_KEPT = 1000
 """Rows with faults and names of columns that are kept; all of the rows are counted."""
 
 _NOT_UTC = "must be a valid ISO 8601 date string in UTC"
+_NO_URL = "must be a URL address"
 _NO_PHONE = "must be a valid phone number in E.164 format"
 
 
@@ -90,6 +91,10 @@ def _hints(job: Job, messages: set[str]) -> list[str]:
         )
     if _NOT_UTC in messages and job.told.time_format is None:
         hints.append("Times that are not written as 2026-01-31 14:30:00: say how, as --time-format '%d/%m/%Y %H:%M'")
+    if _NO_URL in messages and job.told.recordings is None:
+        hints.append(
+            "Recordings with a name alone: say where they lie, as --recordings https://recordings.example.com/"
+        )
     if _NO_PHONE in messages:
         hints.append("Phone numbers begin with + and the country; a spreadsheet keeps the + where the cell is a text")
     return hints

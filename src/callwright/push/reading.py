@@ -48,6 +48,6 @@ def open_calls(job: Job) -> Iterator[Calls]:
     Raises:
         SetupError: It cannot be read, or it is not clear which column is what; also while its rows are read.
     """
-    with open_source(job.path, job.encoding) as source:
+    with open_source(job.path, job.encoding, job.told.layout) as source:
         columns = Columns(job.told, source.headings)
         yield Calls(columns, source.sheet, checked(source.rows, Maker(job.told, columns)))

@@ -49,6 +49,19 @@ class Source:
     sheet: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the lines of a .csv file are written, where that is not as of most.
+
+    Attributes:
+        headings: Of its columns, where no line of it has them.
+        quotes: Whether a cell may stand in quotation marks; without it they are part of the cell.
+    """
+
+    headings: tuple[str, ...] | None = None
+    quotes: bool = True
+
+
 def named_columns(cells: list[str]) -> list[str]:
     """Headings that differ from each other, also where the file's own are blank or come twice."""
     found: dict[str, None] = {}

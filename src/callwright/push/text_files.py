@@ -5,12 +5,11 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Literal, TextIO
 
 from callwright.api.body import MAX_BYTES, parse_json
 from callwright.errors import BadRequest, SetupError
-from callwright.push.rows import Row, Source, named_columns
+from callwright.push.rows import Layout, Row, Source, named_columns
 
 MOST_CHARACTERS = 1_000_000
 """Of a line of a .csv file."""
@@ -20,16 +19,17 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 
 
 @contextmanager
-def open_csv(raw: BinaryIO, name: str, encoding: str | None) -> Iterator[Source]:
-    """Read a table of which the first line has the headings.
+def open_csv(raw: BinaryIO, name: str, encoding: str | None, layout: Layout) -> Iterator[Source]:
+    """Read a table of which the first line has the headings, unless its layout names them.
 
-    What separates the cells is told from the headings. Unicode is told from the file; what is not is never guessed:
+    What separates the cells is told from the first line. Unicode is told from the file; what is not is never guessed:
     most of the old encodings read the bytes of any other, and what was accepted under a wrong name stays so.
 
     Args:
         raw: The file, from its beginning; it must stay open.
         name: Its name, for the errors.
         encoding: Of a file that is not in Unicode.
+        layout: How its lines are written.
 
     Raises:
         SetupError: It is in another encoding, or empty; also while its rows are read.
@@ -42,20 +42,25 @@ def open_csv(raw: BinaryIO, name: str, encoding: str | None) -> Iterator[Source]
     except LookupError:
         raise SetupError(f"{encoding} is no encoding", "Name one as: --encoding windows-1252") from None
     with text:
-        yield _table_of(text, name)
+        yield _table_of(text, name, layout)
 
 
-def _table_of(text: TextIO, name: str) -> Source:
+def _table_of(text: TextIO, name: str, layout: Layout) -> Source:
     lines = _Lines(text, name)
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         raise SetupError(f"{name} is empty", "Its first line must name the columns")
-    separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([first], delimiter=each))))
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if layout.quotes else csv.QUOTE_NONE
+    separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([first], delimiter=each, quoting=quoting))))
+    lines.give_again(first)
+    table = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
+    if layout.headings is not None:
+        return Source(list(layout.headings), _table(lines, table, list(layout.headings)))
     try:
-        headings = named_columns(next(csv.reader(chain([first], lines), delimiter=separator, strict=True)))
+        headings = named_columns(next(table))
     except csv.Error as error:
         raise SetupError(f"The headings of {name} cannot be read: {error}", "Is it a .csv file?") from None
-    return Source(headings, _table(lines, headings, separator))
+    return Source(headings, _table(lines, table, headings))
 
 
 class _Lines:
@@ -65,11 +70,21 @@ class _Lines:
         self.number = 0
         self._text = text
         self._name = name
+        self._held: str | None = None
+
+    def give_again(self, line: str) -> None:
+        """Take back the line that was given last: it comes next."""
+        self._held = line
+        self.number -= 1
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
+        if self._held is not None:
+            line, self._held = self._held, None
+            self.number += 1
+            return line
         try:
             line = self._text.readline(MOST_CHARACTERS)
         except UnicodeError:
@@ -85,8 +100,7 @@ class _Lines:
         return line
 
 
-def _table(lines: _Lines, headings: list[str], separator: str) -> Iterator[Row]:
-    table = csv.reader(lines, delimiter=separator, strict=True)
+def _table(lines: _Lines, table: Iterator[list[str]], headings: list[str]) -> Iterator[Row]:
     while True:
         first = lines.number + 1
         try:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from callwright.push.rows import Cell
 
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,12})?)?( ?Z|[+-]\d\d:?\d\d)?")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,12})?)?( ?Z|[+-]\d\d(:?\d\d)?)?")
 _LENGTH = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d\d)")
 _SECONDS = re.compile(r"\d{1,7}(?:\.\d{1,6})?")
 _ZEROS = {year: datetime(year, month, day) for year, month, day in ((1899, 12, 30), (1904, 1, 1))}  # noqa: DTZ001
