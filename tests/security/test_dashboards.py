@@ -134,9 +134,10 @@ async def test_a_call_of_another(door: Door, whose: tuple[str, str] | None) -> N
     else:
         token = await token_of(screen.door, tenant_id=whose[0], sub_tenant_id=whose[1])
         stranger = Screen(screen.door, token)
-    theirs, unknown = await stranger.open(PAGES[1]), await stranger.open("/call-details/nobody's")
-    refused(theirs, 404, "This call is not known here")
-    assert without_nonce(theirs) == without_nonce(unknown)
+    for page in ("details", "changes"):
+        theirs, unknown = [await stranger.open(f"/call-{page}/{call}") for call in ("secret-call", "nobody's")]
+        refused(theirs, 404, "This call is not known here")
+        assert without_nonce(theirs) == without_nonce(unknown)
     answer = await stranger.open(PAGES[0], agent_id="agent-1")
     refused(answer, 404, "This agent is not known here")
 

@@ -72,7 +72,10 @@ OPEN = {"/openapi.json", "/docs", "/docs/docs.css", "/healthz", "/readyz", "/ass
 
 PAGES = {
     "/view-insights",
-    *(f"/call-{part}/{{call_id:path}}" for part in ("details", "state", "conversations", "recording", "waveform")),
+    *(
+        f"/call-{part}/{{call_id:path}}"
+        for part in ("details", "state", "changes", "conversations", "recording", "waveform")
+    ),
     "/call-corrections/{call_id:path}",
     *(f"/view-insights/{part}" for part in ("agents", "contacts", "calls", "changes")),
 }
