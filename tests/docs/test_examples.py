@@ -176,7 +176,7 @@ async def test_the_commands_of_the_readme_lead_to_a_result(partner: Partner) -> 
             for request in requests:
                 told = json.loads(await partner.run_command([tool("bash"), "-c", request]))
                 assert told["success"], told
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(2)  # on a busy machine speech takes long, and a partner has 120 requests a minute
     assert (told["data"]["status"], told["data"]["transcript"]["engine"]) == ("completed", "pocketsphinx")
 
 
