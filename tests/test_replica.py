@@ -10,11 +10,13 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from callwright import doctor
-from callwright.db import Scope, open_pool
+from callwright.dashboards.live import Changes
+from callwright.db import Scope, everywhere, open_pool
 from callwright.db import reads as module
 from callwright.db.reads import Reads, reads_of
 from callwright.doctor import Finding
 from callwright.errors import Unavailable
+from callwright.reports.changes import CallOf
 from callwright.settings import Settings
 from partner_api import Door, a_batch, a_record, open_door
 from replica import Pair, a_pair
@@ -59,6 +61,21 @@ async def listed(door: Door) -> set[str]:
     answer = await door.get("calls")
     assert answer.status_code == 200, answer.text
     return {call["id"] for call in answer.json()["data"]["calls"]}
+
+
+async def told_of(door: Door, call_id: str) -> bytes:
+    """What a page of a call is told that shows an older state."""
+    async with everywhere(door.pool) as connection:
+        row = await connection.fetchrow("SELECT partner_id, subtenant_no FROM calls WHERE call_id = $1", call_id)
+    assert row is not None
+    told = Changes(door.app.state.reads, pause=0.02)
+    news = told.watch_call(CallOf(Scope(*row.values()), call_id), 60, "an older state")
+    async with asyncio.timeout(5):  # before the replica is too far behind to be asked
+        await anext(news)
+        found = await anext(news)
+    await news.aclose()
+    await told.close()
+    return found
 
 
 async def test_reports_lists_searches_and_dashboards_ask_the_replica_and_nothing_else_does(
@@ -114,6 +131,7 @@ async def test_what_lags_too_far_is_not_asked_until_it_has_caught_up(
     await door.post(a_batch(a_record("late")))
     assert await listed(door) == set(), "a list may be some seconds old"
     assert (await door.get("calls/late")).status_code == 200, "a call by its id is not"
+    assert await told_of(door, "late") == b"event: change\ndata: received\n\n", "nor is the news of its page"
     monkeypatch.setattr(module, "MOST_BEHIND_SECONDS", 0.5)
     await until(lambda: not reads.follows)
     asked = pair.asked()

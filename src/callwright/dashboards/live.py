@@ -12,6 +12,7 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from callwright import db
 from callwright.dashboards.asking import CHANGES
 from callwright.dashboards.embed import PageError, PageRoute, Viewer, Viewing
 from callwright.dashboards.flowing import Flow
@@ -41,7 +42,7 @@ class Changes:
     """Looks now and then, as long as somebody watches, and tells who has to be told.
 
     Args:
-        reads: The database, or the replica that the pages are made by.
+        reads: The database, and the replica that figures and lists are made by.
         pause: Seconds between two looks.
         most: Viewers at a time.
     """
@@ -132,12 +133,8 @@ class Changes:
 
     async def _look(self) -> None:
         while self._watched and not self._closed:
-            calls = [subject for subject in self._watched if isinstance(subject, CallOf)]
-            scopes = [subject for subject in self._watched if isinstance(subject, Scope)]
             try:
-                async with self._reads.everywhere() as connection:
-                    marks = await read_marks(connection, scopes) if scopes else {}
-                    states = await read_states(connection, calls) if calls else {}
+                marks, states = await self._read_marks(), await self._read_states()
             except Unavailable:
                 log.warning("database away, viewers wait")
             except Exception:
@@ -149,6 +146,21 @@ class Changes:
             await asyncio.sleep(self._pause)
         self._task = None
         self._marks, self._states = {}, {}
+
+    async def _read_marks(self) -> dict[Scope, Mark]:
+        scopes = [subject for subject in self._watched if isinstance(subject, Scope)]
+        if not scopes:
+            return {}
+        async with self._reads.everywhere() as connection:
+            return await read_marks(connection, scopes)
+
+    async def _read_states(self) -> dict[CallOf, str]:
+        """By the database, as the page of a call is: it would be told, and ask, as long as a replica is behind it."""
+        calls = [subject for subject in self._watched if isinstance(subject, CallOf)]
+        if not calls:
+            return {}
+        async with db.everywhere(self._reads.primary, reads=True) as connection:
+            return await read_states(connection, calls)
 
     async def close(self) -> None:
         """End what is being watched: the server stops."""

@@ -36,10 +36,13 @@ class Reads:
     Args:
         pool: The database.
         replica: A streaming replica of it, where there is one.
+
+    Attributes:
+        primary: The database, for what must not be old.
     """
 
     def __init__(self, pool: Pool, replica: Pool | None = None) -> None:
-        self._pool = pool
+        self.primary = pool
         self._replica = replica
         self._sent: deque[tuple[int, float]] = deque(maxlen=600)
         self._level_at = float("-inf")
@@ -71,7 +74,7 @@ class Reads:
         async with AsyncExitStack() as stack:
             lent = await self._by_replica(stack, begin)
             if lent is None:
-                yield await stack.enter_async_context(begin(self._pool))
+                yield await stack.enter_async_context(begin(self.primary))
                 return
             try:
                 yield lent
@@ -116,7 +119,7 @@ class Reads:
 
         Clocks of two machines, and how old the last commit is, would tell nothing of a database that rests.
         """
-        async with beside(self._pool) as lent:
+        async with beside(self.primary) as lent:
             at, end = time.monotonic(), await lent.fetchval("SELECT (pg_current_wal_lsn() - '0/0')::bigint")
         self._sent.append((end, at))
         async with beside(replica) as lent:
