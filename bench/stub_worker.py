@@ -14,7 +14,7 @@ from callwright.analysis import Analysis, Bant, Chapter, Conversation, Metrics, 
 from callwright.analysis.rubric import Rubric
 from callwright.callbacks import RetryPolicy
 from callwright.logs import configure_logging
-from callwright.outbound import Outbound, Policy
+from callwright.outbound import Outbound
 from callwright.pipeline import Tools
 from callwright.recordings.audio import DecodeLimits
 from callwright.recordings.fetch import FetchLimits
@@ -24,7 +24,7 @@ from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings, load_settings
 from callwright.transcription import Span, Transcript, Turn
 from callwright.transcription.processes import Transcriber
-from callwright.worker import open_pools, work
+from callwright.worker import open_pools, policy_of, work
 
 _SAID = "Our plan is ninety dollars a seat, and you can start with ten of them before the end of the quarter."
 TURNS = 12
@@ -107,11 +107,9 @@ async def tools(settings: Settings) -> AsyncIterator[Tools]:
     """As `worker.tools_of` makes them, but for the two engines."""
     assert settings.database_url is not None
     assert settings.secret_key is not None
-    hosts, networks = settings.allowed()
-    policy = Policy(hosts, networks, frozenset(settings.allow_ports), settings.ca_file)
     pool, queue_pool = await open_pools(settings.database_url.get_secret_value(), "callwright worker")
     with scratch_folder(Path(tempfile.gettempdir())) as scratch:
-        async with pool, queue_pool, Outbound(policy) as outbound:
+        async with pool, queue_pool, Outbound(policy_of(settings)) as outbound:
             yield Tools(
                 pool=pool,
                 queue_pool=queue_pool,

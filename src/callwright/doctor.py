@@ -24,7 +24,7 @@ from callwright.db.roles import EVERY_PARTNER
 from callwright.errors import SetupError
 from callwright.limits import RedisLimiter, reason_of
 from callwright.logs import mask
-from callwright.outbound import Outbound, Policy
+from callwright.outbound import Outbound
 from callwright.partners import any_sealed_secret
 from callwright.recordings.confinement import is_confined
 from callwright.recordings.store import FREE_ERROR, FREE_WARNING, Store, free_bytes
@@ -32,6 +32,7 @@ from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings
 from callwright.transcription.engine import EngineOptions, check_engine
 from callwright.up import prepare, secret_key
+from callwright.worker import policy_of
 
 CHECK_SECONDS = 20.0
 SKEW_WARNING, SKEW_ERROR = 1.0, 60.0
@@ -230,9 +231,7 @@ async def _analyser(settings: Settings) -> Finding:
 
 async def _outbound(settings: Settings) -> Finding:
     hosts, networks = settings.allowed()
-    ports = frozenset(settings.allow_ports)
-    policy = Policy(allowed_hosts=hosts, allowed_networks=networks, allowed_ports=ports, ca_file=settings.ca_file)
-    async with Outbound(policy):  # reads the CA file
+    async with Outbound(policy_of(settings)):  # reads the CA file
         pass
     opened = [*sorted(hosts), *map(str, networks)]
     inner = [ip_network(text) for text in ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")]
