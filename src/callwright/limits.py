@@ -22,7 +22,7 @@ from callwright.errors import SetupError
 log = structlog.get_logger(__name__)
 
 WINDOW = timedelta(minutes=1)
-SECONDS = 60
+SECONDS = int(WINDOW.total_seconds())
 
 FAILED_LOGINS = 60
 """Wrong credentials that an address may send in a minute."""

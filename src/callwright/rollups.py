@@ -17,6 +17,8 @@ NOT_ASSESSED, FAILED, NO_CALL = "NOT_ASSESSED", "FAILED", "NO_CALL"
 ALL = ""
 LABELS = (*INTENTS, NOT_ASSESSED, FAILED)
 """One of them is a call's: its intent, or why it has none."""
+PACKED_LABELS = (*LABELS, NO_CALL)
+"""Those of a day's bytes, which name them by their places."""
 
 ENGAGED_SECONDS = 120
 """A longer call counts as engaged."""
@@ -120,7 +122,7 @@ def told_without_call(wanted: str = "") -> str:
 
 def packed(without_call: str) -> str:
     """The parts of a statement that put the calls of `read` into bytes, as `day_calls.packed`."""
-    return day_calls.packed((*LABELS, NO_CALL), without_call)
+    return day_calls.packed(PACKED_LABELS, without_call)
 
 
 _COLUMNS = ", ".join(SUMS)

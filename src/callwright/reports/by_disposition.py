@@ -20,7 +20,6 @@ from callwright.reports.counts import Counts
 DAYS_AT_A_TIME = 31
 """That bounds what is held: 70 bytes for each of the subtenant's calls of so many days."""
 
-_LABELS = (*rollups.LABELS, rollups.NO_CALL)
 _NONE = -1
 
 _Numbers = np.ndarray[Any, np.dtype[Any]]
@@ -75,6 +74,7 @@ class Tally:
     def __init__(self, asked: Asked, those: Those, step: int) -> None:
         self._asked, self._those, self._step = asked, those, step
         self._words: dict[str, int] = {}
+        self._read: list[Any] = []
         self._judged = [0]
         self._agent = _NONE - 1  # that of no call, until the one who is asked for is met
         self._found: list[_Found] = []
@@ -111,7 +111,8 @@ class Tally:
         known = self._words.get(word)
         if known is None:
             known = self._words[word] = len(self._words)
-            kind, *told = orjson.loads(word)
+            kind, *told = read = orjson.loads(word)
+            self._read.append(read)
             self._judged[known:] = [len(told[0]) if kind == "judged" else 0, 0]  # the last is that of -1
             if kind == "agent" and told[0] == self._asked.agent_id:
                 self._agent = known
@@ -125,15 +126,14 @@ class Tally:
         """
         if not self._found:
             return Counts([], [], [])
-        told = list(map(orjson.loads, self._words))
-        calls = np.concatenate([each.calls for each in self._found])
+        told, calls = self._read, np.concatenate([each.calls for each in self._found])
         counted = _counted(calls)
         named = [*self._concerns(told), *self._gaps(told), *self._told(told)]
         return Counts(self._days(calls, counted), named, self._agents(told, names, counted))
 
     def agent_ids(self) -> list[str]:
         """The agents of whom a call may be asked for."""
-        return [agent_id for kind, agent_id, *_ in map(orjson.loads, self._words) if kind == "agent"]
+        return [agent_id for kind, agent_id, *_ in self._read if kind == "agent"]
 
     def _of_each(self, values: Iterable[int]) -> _Numbers:
         """A number for each day as one for each of its calls."""
@@ -141,15 +141,15 @@ class Tally:
 
     def _days(self, calls: _Numbers, counted: _Numbers) -> list[_Row]:
         labels = calls["label"] // 2
-        groups = self._of_each(range(len(self._found))) * len(_LABELS) + labels
+        groups = self._of_each(range(len(self._found))) * len(rollups.PACKED_LABELS) + labels
         with_call = np.flatnonzero(labels < len(rollups.LABELS))
         customers, groups = calls["customer"][with_call], groups[with_call]
         customers = customers[np.argsort(groups, kind="stable")]
         ends = np.cumsum(np.bincount(groups)).tolist()
         return [
             {
-                "day": self._found[group // len(_LABELS)].day,
-                "label": _LABELS[group % len(_LABELS)],
+                "day": self._found[group // len(rollups.PACKED_LABELS)].day,
+                "label": rollups.PACKED_LABELS[group % len(rollups.PACKED_LABELS)],
                 **sums,
                 "customers": customers[ends[group] - sums["calls"] : ends[group]].tobytes(),
             }
