@@ -16,6 +16,7 @@ from callwright.db import Pool, Scope
 from callwright.reports import insights
 from callwright.reports.asked import Asked
 from judged import NOTHING_SAID, accept, analysis, end, judged
+from submissions import onboard, scope
 
 MONDAY = date(2026, 3, 23)
 """Clocks in Europe change on the Sunday after."""
@@ -108,6 +109,15 @@ class Life:
             quality=(judged("Opening", choose((None, 3, 10))), judged("Closing", choose((None, 0, 5)), 5)),
             metrics=Metrics(one, two, choose((None, 0.5)), 20.0, 2, 1, 10.0, 0.8),
         )  # fmt: skip
+
+
+async def lived(pool: Pool, *, seed: int, steps: int) -> Life:
+    """A new partner's subtenant, some steps on."""
+    await onboard(pool)
+    life = Life(pool, await scope(pool), seed)
+    for _ in range(steps):
+        await life.step()
+    return life
 
 
 async def recount(rows: Pool, zone: str, asked: Asked) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from callwright.db import Pool, Scope
 from callwright.reports.asked import Asked
 from callwright.reports.call_list import Place, Wanted, list_ended
 from callwright.reports.contact_list import SORTS, Page, list_contacts
-from lives import AGENTS, ZONES, Life, day_of, fits
+from lives import AGENTS, ZONES, Life, day_of, fits, lived
 from submissions import onboard, scope
 from test_day_rollups import keep, questions, set_zone
 
@@ -119,11 +119,8 @@ def wants(chance: random.Random) -> list[Wanted]:
 
 
 async def test_contacts_are_sorted_found_and_paged(pool: Pool, rows: Pool) -> None:
-    await onboard(pool)
-    whose = await scope(pool)
-    life = Life(pool, whose, 5)
-    for _ in range(40):
-        await life.step()
+    life = await lived(pool, seed=5, steps=40)
+    whose = life.whose
     await rows.execute("UPDATE customers SET name = 'Meera Nair' WHERE partner_id > 0 AND customer_id = 'k2'")
     await rows.execute("UPDATE customers SET email = '50%_off@x.example' WHERE partner_id > 0 AND customer_id = 'k3'")
     await keep(pool)

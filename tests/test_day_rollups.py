@@ -13,7 +13,7 @@ from callwright.db import Pool
 from callwright.db.reads import Reads
 from callwright.reports import insights
 from callwright.reports.asked import Asked
-from lives import AGENTS, CUSTOMERS, DAY_SPAN, MONDAY, STATUSES, ZONES, Life, plain, recount
+from lives import AGENTS, CUSTOMERS, DAY_SPAN, MONDAY, STATUSES, ZONES, Life, lived, plain, recount
 from submissions import onboard, scope
 
 
@@ -68,11 +68,7 @@ async def test_every_answer_equals_a_full_recount(pool: Pool, rows: Pool, zone: 
 
 async def test_a_disposition_is_answered_from_what_is_kept(pool: Pool, rows: Pool) -> None:
     """And is exact as soon as somebody changes it, with nothing counted again but the day of the change."""
-    await onboard(pool)
-    whose = await scope(pool)
-    life = Life(pool, whose, 11)
-    for _ in range(60):
-        await life.step()
+    whose = (await lived(pool, seed=11, steps=60)).whose
     await keep(pool)
     for customer_id in CUSTOMERS:
         await rows.execute(
@@ -92,11 +88,7 @@ async def test_a_disposition_is_answered_from_what_is_kept(pool: Pool, rows: Poo
 
 
 async def test_more_than_a_month_is_read_in_parts(pool: Pool, rows: Pool) -> None:
-    await onboard(pool)
-    whose = await scope(pool)
-    life = Life(pool, whose, 12)
-    for _ in range(40):
-        await life.step()
+    whose = (await lived(pool, seed=12, steps=40)).whose
     asked = Asked(MONDAY + timedelta(days=5), MONDAY + timedelta(days=97), disposition=STATUSES[0])
     for counted in (False, True):
         if counted:
