@@ -222,7 +222,7 @@ class Limits(TypedDict):
 
 
 class Used(TypedDict):
-    """Calls of all tenants that have ended, as far as they have been counted; seconds from their start to their end."""
+    """Calls of all tenants that have ended; seconds from their start to their end."""
 
     calls: int
     failed: int
