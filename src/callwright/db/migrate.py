@@ -70,10 +70,7 @@ async def migrate(connection: Connection) -> list[str]:
         )
     await ensure_roles(connection)
     with _faults_explained():
-        applied = [_label(m) for m in migrations() if await _apply_patiently(connection, m)]
-        if applied:
-            await grant_tables(connection)
-        return applied
+        return [_label(m) for m in migrations() if await _apply_patiently(connection, m)]
 
 
 async def pending(connection: Connection) -> list[str]:
@@ -127,6 +124,8 @@ async def _apply(connection: Connection, migration: Migration) -> bool:
             migration.name,
             migration.sha256,
         )
+        # Under the same lock, as two sessions that grant at once disturb each other, and with the tables or not at all.
+        await grant_tables(connection)
         return True
 
 
