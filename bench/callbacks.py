@@ -15,7 +15,6 @@ from bench.pipeline import accept, stub_worker, until_received
 from bench.scale import Scale
 from bench.stub_worker import analysis
 from callwright import callbacks, calls, db, summaries
-from callwright import pipeline as story
 from callwright.worker import DELIVER_TASKS
 
 ALONE = 64
@@ -58,7 +57,7 @@ async def prepare(house: House, partner: Partner, count: int) -> bytes:
     for partner_id, call_id in waiting:
         async with db.transaction(pool, partner_id) as connection:
             call = await calls.begin_step(connection, partner_id, call_id, "received")
-            told = call and story._told(call)
+            told = call and summaries.told_of(call)
             assert told, "every call of the bench is called back"
             body = summaries.payload(told, analysis(60.0), None)
             await callbacks.prepare(connection, told, body)

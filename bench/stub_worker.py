@@ -56,6 +56,7 @@ class StubAnalyser:
 
     name = "stub"
     version = "1"
+    at_once = True
 
     async def analyse(self, conversation: Conversation, rubric: Rubric) -> Analysis:
         """An analysis of the usual size."""

@@ -158,7 +158,7 @@ def test_what_is_wrong_is_told() -> None:
 class GivesUp:
     """An engine that answers the first call only."""
 
-    name, version = "gives-up", "1"
+    name, version, at_once = "gives-up", "1", False
 
     def __init__(self) -> None:
         self.asked = 0

@@ -12,6 +12,7 @@ from callwright import calls, pipeline, tries
 from callwright.errors import StepFailed
 from callwright.outbound import Outbound, Policy
 from callwright.recordings.fetch import FetchLimits, fetch
+from callwright.recordings.scratch import our_storage
 from callwright.recordings.store import Store
 from callwright.slots import HANGS, LONGEST_WAIT_SECONDS, Slots
 from recording_network import RecordingNetwork
@@ -94,7 +95,7 @@ async def ended(monkeypatch: pytest.MonkeyPatch, work: Any, attempts: int = 1) -
     call.attempts = attempts
     begun = tries.Try(cast("Any", call), lambda: None)
     monkeypatch.setattr(pipeline, "_not_done", noted)
-    monkeypatch.setitem(pipeline.STEPS, "fetch", pipeline.Step("received", noted, work, "fetched", None))
+    monkeypatch.setitem(pipeline.STEPS, "fetch", pipeline.Step("received", noted, work))
     return await pipeline._take_on(cast("Any", None), "fetch", begun)
 
 
@@ -126,7 +127,7 @@ async def test_a_fetch_hung_where_no_name_server_answered(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, resolve: Any, hung: bool
 ) -> None:
     async def work(*_: object) -> Any:
-        with pipeline._our_storage():
+        with our_storage():
             await fetch(
                 "http://named.example/x",
                 outbound=outbound,

@@ -7,26 +7,35 @@ again, and counted.
 
 import asyncio
 import random
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import structlog
 
-from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, tries
-from callwright.analysis import Analysis
+from callwright import (
+    callbacks,
+    calls,
+    checkpoints,
+    db,
+    metrics,
+    partners,
+    queue,
+    results,
+    rubrics,
+    summaries,
+    traces,
+    tries,
+)
 from callwright.analysis.engine import Analyser
-from callwright.analysis.redaction import redact_turns
 from callwright.analysis.rubric import Rubric
-from callwright.callbacks import RetryPolicy, Told
+from callwright.callbacks import RetryPolicy
 from callwright.calls import Call, State
 from callwright.canned import canned
 from callwright.db import Connection, Pool, Scope
 from callwright.errors import NotFound, SetupError, StepFailed, Unavailable
-from callwright.judging import conversation_of, judge
+from callwright.judging import judge
 from callwright.kill_points import reached
 from callwright.outbound import Outbound
 from callwright.partners import Partner
@@ -34,7 +43,7 @@ from callwright.recordings import Stored, key_of, listening
 from callwright.recordings.audio import DecodeLimits, decode
 from callwright.recordings.fetch import FetchLimits
 from callwright.recordings.fetch import fetch as fetch_recording
-from callwright.recordings.store import AWAY as STORE_AWAY
+from callwright.recordings.scratch import call_folder, our_storage
 from callwright.recordings.store import Store
 from callwright.sealing import Sealer
 from callwright.together import saved
@@ -46,9 +55,6 @@ from callwright.tries import count_step
 log = structlog.get_logger()
 
 T = TypeVar("T")
-
-Save = Callable[[Connection], Awaitable[None]]
-"""What a step's work leaves to be done in the transaction that moves the call."""
 
 LONGEST_WAIT_SECONDS = 600.0
 OUTAGES = 150
@@ -82,23 +88,30 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What a step's work leaves to be done in the transaction that moves the call, where to, and what follows."""
+
+    save: Callable[[Connection], Awaitable[None]]
+    leaves: Literal["fetched", "transcribed", "completed"]
+    next: queue.Step | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a call's life: the state that it finds, what it reads, its work, what it leaves, and what follows."""
+    """One step of a call's life: the state that it finds, what it reads, and its work."""
 
     finds: State
     read: tries.Read[Any]
-    work: Callable[[Tools, Call, Any], Awaitable[Save]]
-    leaves: Literal["fetched", "transcribed", "completed"]
-    next: queue.Step | None
+    work: Callable[[Tools, Call, Any], Awaitable[Made]]
 
 
 async def _nothing(_connection: Connection, _call: Call) -> None:
     """To fetch, it is enough to know the call."""
 
 
-async def fetch(tools: Tools, call: Call, _: None) -> Save:
+async def fetch(tools: Tools, call: Call, _: None) -> Made:
     """Download the recording into the store."""
-    with _our_storage():
+    with our_storage():
         stored = await fetch_recording(
             call.recording_url, outbound=tools.outbound, store=tools.store,
             key=key_of(call.partner_id, call.call_id), limits=tools.fetch_limits, again=call.attempts > 1,
@@ -107,7 +120,7 @@ async def fetch(tools: Tools, call: Call, _: None) -> Save:
     async def save(connection: Connection) -> None:
         await results.save_recording(connection, call.partner_id, call.call_id, stored)
 
-    return save
+    return Made(save, "fetched", "transcribe")
 
 
 async def _heard_by(connection: Connection, call: Call) -> tuple[Stored, Partner, Rubric]:
@@ -119,11 +132,11 @@ async def _heard_by(connection: Connection, call: Call) -> tuple[Stored, Partner
     )
 
 
-async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, Rubric]) -> Save:
-    """Decode the recording and put it into words, unless the partner has sent the words."""
+async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, Rubric]) -> Made:
+    """Decode the recording and put it into words, unless the partner has sent them; a quick engine judges them."""
     stored, partner, rubric = heard_by
-    with _scratch_folder(tools) as scratch:
-        with _our_storage():
+    with call_folder(tools.scratch) as scratch:
+        with our_storage():
             source = await tools.store.get(stored.key, scratch / "source")
         owner = f"{call.partner_id}/{call.subtenant_no}"
         decoded = await decode(source, scratch=scratch, limits=tools.decode_limits, of=owner)
@@ -142,7 +155,26 @@ async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, 
         await results.save_decoded(connection, call.partner_id, call.call_id, decoded)
         await results.save_transcript(connection, call.partner_id, call.call_id, transcript)
 
-    return save
+    heard = Made(save, "transcribed", "analyse")
+    return await _judged_too(tools, call, heard, transcript, rubric) if tools.analyser.at_once else heard
+
+
+async def _judged_too(tools: Tools, call: Call, heard: Made, transcript: Transcript, rubric: Rubric) -> Made:
+    """What `analyse` makes as well, saved with the words; where that comes to nothing, it has tries of its own."""
+    try:
+        traced = traces.within("analyse", call.partner_id, call.call_id, 1)
+        with metrics.STEP_SECONDS.labels("analyse").time(), traced:
+            judged = await analyse(tools, call, (transcript, rubric))
+            count_step("analyse", call, "done")
+    except Exception:
+        log.exception("not judged at once", call_id=call.call_id, partner_id=call.partner_id)
+        return heard
+
+    async def save(connection: Connection) -> None:
+        await heard.save(connection)
+        await judged.save(connection)
+
+    return replace(judged, save=save)
 
 
 async def _judged_by(connection: Connection, call: Call) -> tuple[Transcript, Rubric]:
@@ -152,27 +184,19 @@ async def _judged_by(connection: Connection, call: Call) -> tuple[Transcript, Ru
     return transcript, await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
 
 
-async def analyse(tools: Tools, call: Call, judged_by: tuple[Transcript, Rubric]) -> Save:
+async def analyse(tools: Tools, call: Call, judged_by: tuple[Transcript, Rubric]) -> Made:
     """Say what the call means for the sale, and prepare what the partner is told."""
     transcript, rubric = judged_by
     analysis = await judge(tools.analyser, transcript, rubric, call.start_time, call.end_time)
-    told = _told(call)
-    body = await asyncio.to_thread(_written, told, call, transcript, analysis, rubric)
+    told = summaries.told_of(call)
+    body = await summaries.completed(told, transcript, analysis, rubric, call.start_time)
 
     async def save(connection: Connection) -> None:
         await results.save_analysis(connection, call.partner_id, call.call_id, analysis)
         if told:
             await callbacks.prepare(connection, told, body)
 
-    return save
-
-
-def _written(told: Told | None, call: Call, transcript: Transcript, analysis: Analysis, rubric: Rubric) -> bytes:
-    """What is told of a completed call; redacting takes the longer, the more is said."""
-    if told is None:
-        return b""
-    said = conversation_of(transcript, call.start_time).turns if rubric.redact_callbacks else None
-    return summaries.payload(told, analysis, None, None if said is None else redact_turns(said).values)
+    return Made(save, "completed", None)
 
 
 async def _made_up_by(connection: Connection, call: Call) -> Rubric:
@@ -180,11 +204,11 @@ async def _made_up_by(connection: Connection, call: Call) -> Rubric:
     return await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no))
 
 
-async def make_up(_: Tools, call: Call, rubric: Rubric) -> Save:
+async def make_up(_: Tools, call: Call, rubric: Rubric) -> Made:
     """Of a test call: make up what its id asks for, all at once. Nothing is fetched, and no engine is asked."""
     made = canned(call.call_id, rubric, call.start_time, attempt=call.attempts)
-    told = _told(call)
-    body = _written(told, call, made.transcript, made.analysis, rubric)
+    told = summaries.told_of(call)
+    body = await summaries.completed(told, made.transcript, made.analysis, rubric, call.start_time)
 
     async def save(connection: Connection) -> None:
         await results.save_transcript(connection, call.partner_id, call.call_id, made.transcript)
@@ -192,15 +216,15 @@ async def make_up(_: Tools, call: Call, rubric: Rubric) -> Save:
         if told:
             await callbacks.prepare(connection, told, body)
 
-    return save
+    return Made(save, "completed", None)
 
 
 STEPS: dict[queue.Step, Step] = {
-    "fetch": Step("received", _nothing, fetch, "fetched", "transcribe"),
-    "transcribe": Step("fetched", _heard_by, transcribe, "transcribed", "analyse"),
-    "analyse": Step("transcribed", _judged_by, analyse, "completed", None),
+    "fetch": Step("received", _nothing, fetch),
+    "transcribe": Step("fetched", _heard_by, transcribe),
+    "analyse": Step("transcribed", _judged_by, analyse),
 }
-OF_A_TEST_CALL = Step("received", _made_up_by, make_up, "completed", None)
+OF_A_TEST_CALL = Step("received", _made_up_by, make_up)
 """Its only one, done in the place of the first: it takes no place of a live call's behind that."""
 
 
@@ -243,7 +267,7 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
     try:
         if call.attempts > calls.TRIES:
             raise StepFailed("attempts_exhausted", "Processing this call broke off too often, so it was set aside.")
-        save = await step.work(tools, call, begun.known())
+        made = await step.work(tools, call, begun.known())
         reached(f"{name}-worked")
     except Unavailable:
         raise
@@ -266,21 +290,21 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         return None
 
     async def move(connection: Connection) -> bool:
-        if not await calls.move(connection, call, step.leaves):
+        if not await calls.move(connection, call, made.leaves):
             return not (name == "fetch" and await _ended_without_a_recording(connection, call))
         reached(f"{name}-moved")
-        await save(connection)
+        await made.save(connection)
         reached(f"{name}-saved")
-        if step.next:
-            await queue.enqueue(connection, step.next, partner_id, call_id)
+        if made.next:
+            await queue.enqueue(connection, made.next, partner_id, call_id)
             reached(f"{name}-enqueued")
         return True
 
     # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
-    if not await saved(tools.pool, partner_id, move, durable=step.leaves != "fetched") and not call.test:
+    if not await saved(tools.pool, partner_id, move, durable=made.leaves != "fetched") and not call.test:
         await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
     count_step(name, call, "done")
-    log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
+    log.info("step done", step=name, state=made.leaves, call_id=call_id, partner_id=partner_id)
     return None if call.test else False
 
 
@@ -289,23 +313,6 @@ async def _ended_without_a_recording(connection: Connection, call: Call) -> bool
     if await calls.state_of(connection, call.partner_id, call.call_id) not in (None, "failed"):
         return False
     return await results.progress_of(connection, call.partner_id, call.call_id) == "received"
-
-
-@contextmanager
-def _our_storage() -> Iterator[None]:
-    """Lay what the block runs into to our storage: full, away, or not to be written."""
-    try:
-        yield
-    except STORE_AWAY as error:
-        raise StepFailed("storage_unavailable", "Our storage was not available.", ours=True) from error
-
-
-@contextmanager
-def _scratch_folder(tools: Tools) -> Iterator[Path]:
-    with _our_storage():
-        folder = tempfile.TemporaryDirectory(dir=tools.scratch, prefix="call-", ignore_cleanup_errors=True)
-    with folder as name:
-        yield Path(name)
 
 
 async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFailed) -> None:
@@ -326,8 +333,8 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
             "step will be tried again", step=name, call_id=call.call_id, reason=str(failure), wait=round(wait, 1)
         )
         return
-    told = _told(call)
-    body = summaries.payload(told, None, str(failure)) if told else b""
+    told = summaries.told_of(call)
+    body = summaries.failed(told, str(failure))
     async with db.transaction(tools.pool, call.partner_id) as connection:
         ended = await calls.fail(connection, call, failure.code, failure.message)
         if ended and told:
@@ -385,13 +392,3 @@ async def retry(connection: Connection, partner_id: int, call_id: str) -> None:
         raise SetupError(f"The call {call_id!r} has not failed: it is {now}", "Only a failed call is processed again")
     name = next(name for name, step in STEPS.items() if step.finds == state)
     await queue.enqueue(connection, name, partner_id, call_id)
-
-
-def _told(call: Call) -> Told | None:
-    if call.callback_url is None:
-        return None
-    return Told(
-        *(call.partner_id, call.subtenant_no, call.call_id, call.agent_id, call.customer_id, call.metadata_json),
-        url=call.callback_url,
-        test=call.test,
-    )

@@ -44,7 +44,9 @@ GRANT SELECT ON witnessed, pgqueuer TO {EVERY_PARTNER};
 """Every deed that is committed leaves a line, so that one that was done twice is seen though the tables look right."""
 
 FETCHED = ("update calls fetched", "insert recordings")
-TRANSCRIBED = ("update calls transcribed", "insert transcripts")
+WAITED = "update calls transcribed"
+"""Done to a call that has waited for its analysis; a quick engine judges it in the step that has heard it."""
+TRANSCRIBED = (WAITED, "insert transcripts")
 ANALYSED = ("update calls completed", "insert analyses")
 CALLBACK = "insert callbacks pending"
 
@@ -199,7 +201,7 @@ def _ended(call: asyncpg.Record, promised: Counter[str], deeds: Counter[str]) ->
         faults.append("called accepted more than once")
     if call["state"] not in ("completed", "failed"):
         return [*faults, f"left as {call['state']} after {call['attempts']} tries"]
-    steps = [FETCHED, TRANSCRIBED, ANALYSED]
+    steps = [FETCHED, TRANSCRIBED if WAITED in deeds else TRANSCRIBED[1:], ANALYSED]
     if call["state"] == "failed":
         if not (call["failure_code"] and call["failure_message"]):
             faults.append("failed without a reason")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import sound
+from analysis.scripted_model import Model
 from callwright.kill_points import KILL_POINTS, KillPoint
 from callwright.recordings.store import BUFFER
 from chaos.house import CALLWRIGHT, RESTART_SECONDS, House, a_house
@@ -102,9 +103,11 @@ async def _tried(point: KillPoint, folder: Path, database_url: str) -> None:
         server = await stack.enter_async_context(serve())
         server.routes["/v1/audio/transcriptions"] = _hear
         engine = f"openai:{server.url('')}#m" if pieces else "pocketsphinx" if speech else NO_ENGINE
+        asks_a_model = point.startswith("analyse") or point == "transcribe-enqueued"
+        settings = {"TRANSCRIBER": engine, **(_a_model(server) if asks_a_model else {})}
         program = IN_PIECES if pieces else CALLWRIGHT
         house = await stack.enter_async_context(
-            a_house(folder, database_url, at_first=at_first, program=program, TRANSCRIBER=engine)
+            a_house(folder, database_url, workers=1, at_first=at_first, program=program, **settings)
         )
         house.acknowledges = 503 if point == "callback-retried" else 204
         batch = _batch(house, speech=speech, late=point.startswith("retry"))
@@ -158,6 +161,12 @@ def _batch(house: House, *, speech: bool, late: bool) -> list[dict[str, Any]]:
         house.recordings.answer("/busy.wav", status=503)
         batch.append(house.record("late", _then(house.recordings, "/late.wav", "/busy.wav", "/tone.wav"), **told))
     return [*batch, batch[0]]
+
+
+def _a_model(server: LocalServer) -> dict[str, str]:
+    """Settings of an engine that is worth a job of its own: the rules judge a call in the step that hears it."""
+    Model(server).says("I am no JSON, so the rules judge in my place.")
+    return {"ANALYSER": "llm", "LLM_BASE_URL": server.url("/v1"), "LLM_MODEL": "m"}
 
 
 async def _hear(request: bytes, writer: asyncio.StreamWriter) -> None:

@@ -286,18 +286,18 @@ async def test_a_call_that_is_erased_on_its_way(
         answer = await house.client.delete(f"{BASE}/calls/{ID_MARK}")
         assert answer.status_code == 200, answer.text
 
-    async def work(tools: pipeline.Tools, call: Any, known: Any) -> pipeline.Save:
+    async def work(tools: pipeline.Tools, call: Any, known: Any) -> pipeline.Made:
         try:
             if before:
                 await erase()
-            save = await step.work(tools, call, known)
+            made = await step.work(tools, call, known)
             if not before:
                 await erase()
-            return save
+            return made
         finally:
             erased.set()
 
-    monkeypatch.setitem(pipeline.STEPS, name, pipeline.Step(step.finds, step.read, work, step.leaves, step.next))
+    monkeypatch.setitem(pipeline.STEPS, name, pipeline.Step(step.finds, step.read, work))
     async with working(house.settings):
         await house.push(marked(house))
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -104,10 +104,10 @@ async def worked_on(rehearsal: House, meanwhile: Callable[[], Awaitable[object]]
     """Push a test call, and do something between its work and the save."""
     step = pipeline.OF_A_TEST_CALL
 
-    async def work(tools: pipeline.Tools, call: Any, known: Any) -> pipeline.Save:
-        save = await step.work(tools, call, known)
+    async def work(tools: pipeline.Tools, call: Any, known: Any) -> pipeline.Made:
+        made = await step.work(tools, call, known)
         await meanwhile()
-        return save
+        return made
 
     patch.setattr(pipeline, "OF_A_TEST_CALL", replace(step, work=work))
     await rehearsal.push(rehearsal.record("any", "https://x.example/1.mp3"))

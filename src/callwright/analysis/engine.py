@@ -19,6 +19,10 @@ class Analyser(Protocol):
     def version(self) -> str:
         """The version of its rules or of its prompt."""
 
+    @property
+    def at_once(self) -> bool:
+        """Whether it takes milliseconds and asks nobody: then a call that has just been transcribed need not queue."""
+
     async def analyse(self, conversation: Conversation, rubric: Rubric) -> Analysis:
         """Judge a conversation by a rubric.
 

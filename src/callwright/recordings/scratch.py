@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from callwright.errors import StepFailed
+from callwright.recordings.store import AWAY
+
 SCRATCH = "callwright-scratch-"
 
 
@@ -38,3 +41,29 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def our_storage() -> Iterator[None]:
+    """Lay what the block runs into to our storage: full, away, or not to be written.
+
+    Raises:
+        StepFailed: `storage_unavailable`, which is ours.
+    """
+    try:
+        yield
+    except AWAY as error:
+        raise StepFailed("storage_unavailable", "Our storage was not available.", ours=True) from error
+
+
+@contextmanager
+def call_folder(scratch: Path) -> Iterator[Path]:
+    """A folder in the scratch folder for the block's time, for what is made of one call.
+
+    Raises:
+        StepFailed: As `our_storage`, where there can be none.
+    """
+    with our_storage():
+        folder = tempfile.TemporaryDirectory(dir=scratch, prefix="call-", ignore_cleanup_errors=True)
+    with folder as name:
+        yield Path(name)

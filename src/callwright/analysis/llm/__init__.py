@@ -81,6 +81,7 @@ class LlmAnalyser:
 
     name = "llm"
     version = VERSION
+    at_once = False
 
     def __init__(self, base_url: str, model: str, *, api_key: str | None = None, ca_file: Path | None = None) -> None:
         self._base_url = base_url

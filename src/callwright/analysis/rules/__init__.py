@@ -41,6 +41,7 @@ class RulesAnalyser:
 
     name = "rules"
     version = f"rules-{tables.VERSION}"
+    at_once = True
 
     async def analyse(self, conversation: Conversation, rubric: Rubric) -> Analysis:
         """Judge in a thread, so that the caller's event loop stays free."""
