@@ -42,6 +42,11 @@ class Guide:
             name: value.replace("/srv/callwright-backups", self.variables["BACKUPS"]) for name, value in found.items()
         }
 
+    def text(self, heading: str) -> str:
+        """The block under a heading that shows what is answered."""
+        [found] = [m["body"] for m in FENCE.finditer(section(self._text, heading)) if m["language"] == "text"]
+        return found
+
     async def type(self, heading: str, *, having: str = "", server: EmbeddedPostgres | None = None) -> str:
         """Run the commands under a heading, the first that fails ends it; gives what they printed."""
         process = await self.start(self.commands(heading, having=having), server)

@@ -69,7 +69,7 @@ class Partner:
             while not stop.is_set():
                 if len(self.answered) < len(self._house.ledger.callbacks()) + OPEN_CALLS:
                     await self.push()
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.3)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(PUSHERS):
