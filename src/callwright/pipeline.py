@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 import structlog
 
-from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, tries
+from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, traces, tries
 from callwright.analysis import Analysis
 from callwright.analysis.engine import Analyser
 from callwright.analysis.redaction import redact_turns
@@ -277,7 +277,9 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         return True
 
     # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
-    if not await saved(tools.pool, partner_id, move, durable=step.leaves != "fetched") and not call.test:
+    with traces.part("save"):
+        kept = await saved(tools.pool, partner_id, move, durable=step.leaves != "fetched")
+    if not kept and not call.test:
         await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
     count_step(name, call, "done")
     log.info("step done", step=name, state=step.leaves, call_id=call_id, partner_id=partner_id)
