@@ -110,6 +110,11 @@ async def there(url: str) -> set[str]:
         await connection.close()
 
 
+def files(folder: Path) -> list[Path]:
+    """Every file in a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 async def kill(server: EmbeddedPostgres) -> None:
     """Pull the plug of a server, and wait for the last of its processes."""
     assert server._process is not None
@@ -178,6 +183,14 @@ async def test_a_dump_that_was_taken_under_load(tmp_path: Path, guide: Guide) ->
                 assert "Erased again: 1 calls" in await guide.type("Erase again what was erased", having="reapply")
                 lost = partner.answered - restored
                 house.ledger.lost(lost)
+            orphan = house.store / "recordings" / "1" / "ab" / ("ab" * 32)
+            for path in (orphan, orphan.with_name(f"{orphan.name}.copy-1.mp3")):
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(b"of a call that was lost, and is not sent again")
+                os.utime(path, (0, 0))
+            kept = len(files(house.store)) - 2
+            await guide.type("Recordings without a call, and calls without a recording", server=new)
+            assert len(files(house.store)) == kept, "these two alone are gone"
             await partner.push_again()
             answer = await house.client.post("/api/v1/partner/ingest/batch-call", json={"data": [erased]})
             assert answer.json()["data"]["duplicates"] == 1
