@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -204,6 +205,30 @@ async def test_sent_again_by_hand_keeps_id_and_body_and_may_be_tried_as_often(
         assert await lent.fetchval("SELECT array_agg(attempt ORDER BY attempt) FROM callback_attempts") == [
             *range(1, 6)
         ]
+
+
+async def test_what_is_told_again_has_its_id_again_and_anything_else_another(pool: Pool) -> None:
+    """As after a restore of a database to before it was told; and as where a call was processed again meanwhile."""
+    new = await prepared(pool, "https://partner.example.com/hook")
+    whose = new.partner_id, (await scope(pool)).subtenant_no
+
+    async def told(call_id: str, body: bytes, *, forgotten: bool = True) -> str:
+        of = Told(*whose, call_id, "agent-1", "customer-1", None, "https://partner.example.com/hook")
+        async with everywhere(pool) as lent:
+            await lent.execute("DELETE FROM callbacks WHERE $1", forgotten)
+            await callbacks.prepare(lent, of, body)
+            callback_id = await callbacks.newest(lent, new.partner_id, call_id)
+            assert callback_id is not None
+            return callback_id
+
+    first = await told("call-1", b"one")
+    assert re.fullmatch("msg_[0-9a-f]{24}", first)
+    assert await told("call-1", b"one") == first
+    second = await told("call-1", b"one", forgotten=False)
+    assert len({first, second, await told("call-1", b"two"), await told("call-2", b"one")}) == 4
+    async with everywhere(pool) as lent:
+        await lent.execute("UPDATE partners SET tombstone_salt = '\\x00'")
+    assert await told("call-1", b"one") != first, "nobody without the salt can tell it from what was said"
 
 
 async def test_what_was_acknowledged_late_is_delivered_all_the_same(

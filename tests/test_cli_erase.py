@@ -105,3 +105,16 @@ def test_how_long_data_is_kept(run: Run, acme: str) -> None:
     assert "30 days" not in run("tenant", "list", "acme")
     assert "--always" in run("tenant", "retain", *names, fails=2)
     assert "does not act for" in run("tenant", "retain", "acme", "t", "x", "--recordings", "1", "--yes", fails=True)
+
+
+def test_erasures_are_kept_in_a_file_and_carried_out_again(run: Run, acme: str, tmp_path: Path) -> None:
+    assert acme
+    file = tmp_path / "erasures.jsonl"
+    run("erase", "customer", "acme", "k", "--yes")
+    assert f"1 erasures with 2 calls are in {file}" in run("erasures", "export", str(file))
+    assert not file.with_name("erasures.jsonl.unfinished").exists()
+    again = run("erasures", "reapply", str(file))
+    assert again == "Erased again: 0 calls of 0 erasures. Known as erased again: 0 calls.\n"
+    assert "cannot be read" in run("erasures", "reapply", __file__, fails=True)
+    assert "cannot be written" in run("erasures", "export", str(tmp_path / "no" / "file"), fails=True)
+    assert "cannot be read" in run("erasures", "reapply", str(tmp_path / "nothing"), fails=True)

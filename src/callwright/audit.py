@@ -1,5 +1,6 @@
 """Who tried to come in, and what was erased: a row for every login that was refused, and for every erasure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -194,6 +195,44 @@ async def end_erasure(connection: Connection, partner_id: int, erasure_id: UUID)
         *(partner_id, erasure_id),
     )
 
+
+async def reopen_erasure(connection: Connection, partner_id: int, erasure_id: UUID) -> None:
+    """Write down that what had been erased is here again, as after a restore, and is being erased once more."""
+    await connection.execute(
+        "UPDATE erasure_audit SET done_at = NULL WHERE partner_id = $1 AND erasure_id = $2",
+        *(partner_id, erasure_id),
+    )
+
+
+async def every_erasure(connection: Connection) -> list[tuple[int, dict[str, object]]]:
+    """Every proof by its partner, as `keep_erasure` takes it."""
+    rows = await connection.fetch(f"SELECT partner_id, {', '.join(_PROOF)} FROM erasure_audit ORDER BY asked_at")  # noqa: S608
+    return [(row["partner_id"], {name: row[name] for name in _PROOF}) for row in rows]
+
+
+async def keep_erasure(connection: Connection, partner_id: int, proof: Mapping[str, object]) -> bool:
+    """Keep a proof from another copy of the database; False where it is here already.
+
+    One of a subtenant that is not here is of all of the partner's.
+    """
+    return bool(
+        await connection.fetchval(
+            f"""
+            INSERT INTO erasure_audit (partner_id, {", ".join(_PROOF)})
+            SELECT $1, erasure_id, (SELECT s.subtenant_no FROM subtenants s
+                WHERE s.partner_id = $1 AND s.subtenant_no = of.subtenant_no), {", ".join(_PROOF[2:])}
+            FROM jsonb_populate_record(NULL::erasure_audit, $2) AS of
+            ON CONFLICT DO NOTHING RETURNING true
+            """,  # noqa: S608
+            *(partner_id, dict(proof)),
+        )
+    )
+
+
+_PROOF = (
+    *("erasure_id", "subtenant_no", "kind", "asked_by", "who", "request_id", "asked_at"),
+    *("calls", "customers", "agents", "rows", "files", "done_at"),
+)
 
 _ERASURES = """
     SELECT e.erasure_id, p.name, e.kind, e.asked_by, e.who, e.request_id, e.asked_at, e.calls, e.customers, e.agents,

@@ -1,7 +1,6 @@
 """Callbacks: what a partner is told of a call is kept, signed and tried, and every try is kept."""
 
 import random
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -95,14 +94,18 @@ class Outcome:
 
 
 async def prepare(connection: Connection, told: Told, body: bytes) -> None:
-    """Keep a callback and enqueue its delivery, in the transaction that ends the call."""
-    callback_id = f"msg_{secrets.token_hex(12)}"
-    await connection.execute(
+    """Keep a callback and enqueue its delivery, in the transaction that ends the call.
+
+    Its id is made of what it tells: a restored database that has forgotten it tells the same under the same id again.
+    """
+    callback_id: str = await connection.fetchval(
         """
         INSERT INTO callbacks (partner_id, callback_id, subtenant_no, call_id, url, body, allowed)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        VALUES ($1, 'msg_' || left(encode(sha256((SELECT tombstone_salt FROM partners WHERE partner_id = $1)
+            || int8send((SELECT count(*) FROM callbacks WHERE partner_id = $1 AND call_id = $3))
+            || convert_to($3, 'UTF8') || $5), 'hex'), 24), $2, $3, $4, $5, $6) RETURNING callback_id
         """,
-        *(told.partner_id, callback_id, told.subtenant_no, told.call_id, told.url, body, TRIES),
+        *(told.partner_id, told.subtenant_no, told.call_id, told.url, body, TRIES),
     )
     reached("callback-prepared")
     await queue.enqueue(connection, "deliver", told.partner_id, callback_id, host=queue.host_of(told.url))
@@ -235,8 +238,7 @@ async def _after_refusal(
 async def _state_of(connection: Connection, delivery: Delivery) -> State | None:
     state: State | None = await connection.fetchval(
         "SELECT state FROM callbacks WHERE partner_id = $1 AND callback_id = $2",
-        delivery.partner_id,
-        delivery.callback_id,
+        *(delivery.partner_id, delivery.callback_id),
     )
     return state
 
@@ -276,8 +278,7 @@ async def replace(connection: Connection, partner_id: int, call_id: str) -> None
         UPDATE callbacks SET state = 'replaced', ended_at = now()
         WHERE partner_id = $1 AND call_id = $2 AND state IN ('pending', 'undelivered')
         """,
-        partner_id,
-        call_id,
+        *(partner_id, call_id),
     )
 
 

@@ -50,17 +50,23 @@ class Deliveries:
             return None
         reached("deliver-begun")
         with traces.within("deliver", partner_id, delivery.call_id, delivery.attempt):
+            return await self._try(delivery, secrets)
+
+    async def _try(self, delivery: Delivery, secrets: list[str]) -> bool:
+        """Send it, and record what came of it; gives whether the receiver let us wait in vain."""
+        with traces.part("send"):
             outcome = await callbacks.attempt(self._outbound, delivery, secrets, self._retries)
-            traces.note(str(outcome.http_status or "no answer"), failed=outcome.error is not None)
+        traces.note(str(outcome.http_status or "no answer"), failed=outcome.error is not None)
         reached("callback-answered")
-        state = await self._record(partner_id, (delivery, outcome))
+        with traces.part("save"):
+            state = await self._record(delivery.partner_id, (delivery, outcome))
         answer = "none" if outcome.http_status is None else f"{outcome.http_status // 100}xx"
         metrics.CALLBACK_TRIES.labels(answer).inc()
         metrics.CALLBACK_SECONDS.observe(outcome.elapsed)
         if state in ("delivered", "undelivered"):
             metrics.CALLBACKS_ENDED.labels(state).inc()
         log.info(
-            "callback tried", call_id=delivery.call_id, callback_id=callback_id, attempt=delivery.attempt,
+            "callback tried", call_id=delivery.call_id, callback_id=delivery.callback_id, attempt=delivery.attempt,
             state=state, http_status=outcome.http_status, error=outcome.error,
         )  # fmt: skip
         return outcome.http_status is None and outcome.elapsed > 0.9 * self._retries.timeout

@@ -187,7 +187,7 @@ async def _due(connection: Connection, order: Order) -> int:
         return len(found)
     most = BATCHES_AT_A_TIME
     batch_ids, call_ids = await erasable.oldest_batches(connection, scope, order.before, most=most)
-    gone = await _erase(connection, order, call_ids)
+    gone = await erase_calls(connection, order, call_ids)
     rows = await batches.drop(connection, order.partner_id, batch_ids)  # what else they name is not theirs
     await audit.count_erased(connection, order.partner_id, order.erasure_id, rows=rows)
     if not batch_ids:
@@ -198,7 +198,7 @@ async def _due(connection: Connection, order: Order) -> int:
 async def _calls(connection: Connection, order: Order) -> int:
     """Erase some of the calls that are meant; before the first of them, those customers are counted again."""
     if order.kind == "call":
-        gone = await _erase(connection, order, [order.subject or ""])
+        gone = await erase_calls(connection, order, [order.subject or ""])
         await erasures.move(connection, order, "people")
         return gone
     people = await erasures.people(connection, order, meant=True)
@@ -206,7 +206,7 @@ async def _calls(connection: Connection, order: Order) -> int:
         await _count_contacts(connection, order.partner_id, people)
     meant = Meant(order.partner_id, order.subtenant_no, order.subject, people, order.before)
     call_ids, place = await erasable.find_calls(connection, meant, after=order.place, most=AT_A_TIME)
-    gone = await _erase(connection, order, call_ids)
+    gone = await erase_calls(connection, order, call_ids)
     await erasures.move(connection, order, "people" if place is None else "calls", place or "")
     return gone
 
@@ -235,8 +235,11 @@ async def _batches(connection: Connection, order: Order) -> int:
     return 0
 
 
-async def _erase(connection: Connection, order: Order, call_ids: Sequence[str]) -> int:
-    """Erase calls with all that hangs on them, and keep who was in them and which files are to go; gives how many."""
+async def erase_calls(connection: Connection, order: Order, call_ids: Sequence[str]) -> int:
+    """Erase calls of an order that is locked, with all that hangs on them; gives how many.
+
+    Who was in them and which files are to go is kept with the order, for the rest of it.
+    """
     if not call_ids:
         return 0
     partner_id = order.partner_id

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from datetime import datetime
 
-from callwright import metrics
+from callwright import metrics, traces
 from callwright.analysis import Analysis, Conversation, Line, Talk
 from callwright.analysis.engine import Analyser
 from callwright.analysis.rubric import Rubric
@@ -30,7 +30,9 @@ async def judge(
         StepFailed: As the engine's `analyse`.
     """
     began = time.perf_counter()
-    analysis = await analyser.analyse(conversation_of(transcript, started_at), rubric)
+    with traces.part("judge"):
+        analysis = await analyser.analyse(conversation_of(transcript, started_at), rubric)
+        traces.tell("engine", analysis.engine)
     _count(analyser, analysis, time.perf_counter() - began)
     spoken_of = (ended_at - started_at).total_seconds()
     if spoken_of - transcript.seconds <= max(SHORT_BY_SECONDS, SHORT_BY_SHARE * spoken_of):

@@ -162,8 +162,7 @@ async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, 
 async def _judged_too(tools: Tools, call: Call, heard: Made, transcript: Transcript, rubric: Rubric) -> Made:
     """What `analyse` makes as well, saved with the words; where that comes to nothing, it has tries of its own."""
     try:
-        traced = traces.within("analyse", call.partner_id, call.call_id, 1)
-        with metrics.STEP_SECONDS.labels("analyse").time(), traced:
+        with metrics.STEP_SECONDS.labels("analyse").time():
             judged = await analyse(tools, call, (transcript, rubric))
             count_step("analyse", call, "done")
     except Exception:
@@ -301,7 +300,9 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         return True
 
     # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
-    if not await saved(tools.pool, partner_id, move, durable=made.leaves != "fetched") and not call.test:
+    with traces.part("save"):
+        kept = await saved(tools.pool, partner_id, move, durable=made.leaves != "fetched")
+    if not kept and not call.test:
         await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
     count_step(name, call, "done")
     log.info("step done", step=name, state=made.leaves, call_id=call_id, partner_id=partner_id)

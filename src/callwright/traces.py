@@ -98,6 +98,21 @@ class _Tracing:
             with structlog.contextvars.bound_contextvars(**named):
                 yield
 
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        if not self._trace.get_current_span().is_recording():  # of no call that is traced
+            yield
+            return
+        with self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False) as span:
+            try:
+                yield
+            except BaseException as error:
+                span.set_status(self._trace.StatusCode.ERROR, getattr(error, "code", type(error).__name__))
+                raise
+
+    def tell(self, what: str, value: float | str) -> None:
+        self._trace.get_current_span().set_attribute(f"callwright.{what}", value)
+
     def note(self, outcome: str, failed: bool) -> None:
         span = self._trace.get_current_span()
         span.set_attribute("callwright.outcome", outcome)
@@ -109,6 +124,10 @@ class _Process:
     """What this process has of it."""
 
     tracing: _Tracing | None = None
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+"""One for all: where nothing is traced, nothing is made."""
 
 
 @contextmanager
@@ -171,7 +190,28 @@ def within(name: str, partner_id: int, call_id: str, attempt: int) -> AbstractCo
         attempt: Which try, from 1.
     """
     tracing = _Process.tracing
-    return nullcontext() if tracing is None else tracing.within(name, partner_id, call_id, attempt)
+    return _NOTHING if tracing is None else tracing.within(name, partner_id, call_id, attempt)
+
+
+def part(name: str) -> AbstractContextManager[None]:
+    """Be a span within the one that is under way, as long as the block runs; where there is none, be nothing.
+
+    Args:
+        name: What is done, as `decode`. Where the block raises, the span says the failure's code, or the error's type.
+    """
+    tracing = _Process.tracing
+    return _NOTHING if tracing is None else tracing.part(name)
+
+
+def tell(what: str, value: float | str) -> None:
+    """Say something of the span that is under way.
+
+    Args:
+        what: Its name, as `audio_seconds`.
+        value: A number, or one of a few words of ours: never what a partner has sent or a caller has said.
+    """
+    if _Process.tracing is not None:
+        _Process.tracing.tell(what, value)
 
 
 def note(outcome: str, *, failed: bool) -> None:

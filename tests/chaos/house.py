@@ -57,12 +57,15 @@ class Process:
         self.log = log
         self.ends: list[int] = []
         """The exit code of each life that has ended; -9 is a SIGKILL."""
+        self.environment = environment
         self._command = launched([sys.executable, *words], at_owners_end=signal.SIGKILL)
-        self._environment = environment
         self._at_first = at_first
         self._inherited = inherited
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._may_run = asyncio.Event()
+        self._may_run.set()
+        self._has_ended = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -73,18 +76,21 @@ class Process:
     async def supervise(self) -> None:
         """Run it until `stop` is called."""
         while not self._stopping:
+            self._has_ended.clear()
             with self.log.open("ab") as output:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
-                    env={**self._environment, **({} if self.ends else self._at_first)},
+                    env={**self.environment, **({} if self.ends else self._at_first)},
                     stdout=output,
                     stderr=output,
                     pass_fds=self._inherited,
                     start_new_session=True,
                 )
             self.ends.append(await self._process.wait())
+            self._has_ended.set()
             if not self._stopping:
                 await asyncio.sleep(RESTART_SECONDS)
+            await self._may_run.wait()
 
     def send(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send it a signal, where it lives."""
@@ -92,9 +98,20 @@ class Process:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
+    async def halt(self, number: signal.Signals) -> None:
+        """Send it a signal that ends it, and have it not started again until `go_on` is called."""
+        self._may_run.clear()
+        self.send(number)
+        await self._has_ended.wait()
+
+    def go_on(self) -> None:
+        """Start it again."""
+        self._may_run.set()
+
     def stop(self) -> None:
         """End it at once, for good."""
         self._stopping = True
+        self._may_run.set()
         self.send(signal.SIGKILL)
 
 
@@ -162,6 +179,20 @@ class House:
                     return data
                 assert answer.status_code == 503, answer.text
             await asyncio.sleep(PAUSE_SECONDS)
+
+    @asynccontextmanager
+    async def closed(self, number: signal.Signals = signal.SIGTERM) -> AsyncIterator[None]:
+        """No process runs as long as the block does; a partner who asks meanwhile waits for his answer."""
+        await asyncio.gather(*(process.halt(number) for process in self.processes.values()))
+        yield
+        for process in self.processes.values():
+            process.go_on()
+
+    def move_to(self, database_url: str) -> None:
+        """Use another database from the next start of each process on."""
+        self.database_url = database_url
+        for process in self.processes.values():
+            process.environment = {**process.environment, "CALLWRIGHT_DATABASE_URL": database_url}
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[Connection]:

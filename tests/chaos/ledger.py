@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,10 @@ class Ledger:
         """Keep the `data` of a 200 to a batch, before the client sends anything else."""
         self._answers.write(data["calls"])
 
+    def lost(self, calls: Iterable[str]) -> None:
+        """Keep that a restore has lost calls, as it says: nothing is promised of them until they are sent again."""
+        self._answers.write([{"id": call, "status": "lost"} for call in calls])
+
     def called_back(self, webhook_id: str, body: bytes, *, status: int) -> None:
         """Keep a callback, before it is answered with this status."""
         told = json.loads(body)
@@ -124,7 +129,10 @@ class Ledger:
         """Every call that a 200 has named, with how often it was called accepted."""
         found: Counter[str] = Counter()
         for entry in (entry for answer in self._answers.lines() for entry in answer):
-            found[entry["id"]] += entry["status"] == "accepted"
+            if entry["status"] == "lost":
+                del found[entry["id"]]
+            else:
+                found[entry["id"]] += entry["status"] == "accepted"
         return found
 
     def callbacks(self) -> dict[str, list[dict[str, Any]]]:

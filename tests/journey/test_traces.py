@@ -4,21 +4,37 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import pytest
 import structlog
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 
 from callwright import traces
+from callwright.errors import StepFailed
 from journey_house import RECORDINGS, House, working
 from local_server import serve
 
 if TYPE_CHECKING:
-    import pytest
     from opentelemetry.sdk.trace import ReadableSpan
 
 KEY = bytes(32)
+
+
+def of_call(span: "ReadableSpan") -> bool:
+    """Whether it is the call's own, and not within a step."""
+    return span.kind is not SpanKind.INTERNAL
+
+
+def within_steps(spans: "list[ReadableSpan]") -> dict[str, list[str]]:
+    """What is within each step, in the order of its end."""
+    names = {span.context.span_id: span.name for span in spans if span.context}
+    found: dict[str, list[str]] = defaultdict(list)
+    for span in spans:
+        if not of_call(span) and span.parent:
+            found[names[span.parent.span_id]].append(span.name)
+    return dict(found)
 
 
 async def test_a_call_is_one_trace_from_its_batch_to_its_callback(house: House) -> None:
@@ -41,24 +57,38 @@ async def test_a_call_is_one_trace_from_its_batch_to_its_callback(house: House) 
     for span in kept:
         assert span.context is not None
         by_trace[span.context.trace_id].append(span)
-    stories = {tuple(span.name for span in spans): spans for spans in by_trace.values()}
+    stories = {tuple(span.name for span in spans if of_call(span)): spans for spans in by_trace.values()}
     assert set(stories) == {
-        ("accept", "fetch", "analyse", "transcribe", "deliver"),
+        ("accept", "fetch", "transcribe", "deliver"),
         ("accept", "fetch", "deliver"),
     }
     for spans in stories.values():
         first, *others = spans
         assert first.parent is None
         assert first.context is not None
-        assert {span.parent.span_id for span in others if span.parent} == {first.context.span_id}
+        steps = [span for span in others if of_call(span)]
+        assert {span.parent.span_id for span in steps if span.parent} == {first.context.span_id}
         assert first.start_time is not None
         assert all(first.start_time <= (span.start_time or 0) for span in others)
-    failed = stories["accept", "fetch", "deliver"][1]
+    failed = next(span for span in stories["accept", "fetch", "deliver"] if span.name == "fetch")
     assert failed.status.status_code is StatusCode.ERROR
     assert (failed.attributes or {})["callwright.outcome"] == "failed: recording_not_found"
-    good_trace = f"{stories['accept', 'fetch', 'analyse', 'transcribe', 'deliver'][0].context.trace_id:032x}"
-    told = {line["step"] for line in logged if line.get("trace_id") == good_trace and line["event"] == "step done"}
-    assert told == {"fetch", "transcribe"}, "from a line of the log to the trace, and back"
+    spans = stories["accept", "fetch", "transcribe", "deliver"]
+    assert within_steps(spans) == {
+        "fetch": ["download", "save"],
+        "transcribe": ["decode", "judge", "save"],
+        "deliver": ["send", "save"],
+    }
+    told_by = {span.name: dict(span.attributes or {}) for span in spans}
+    assert told_by["download"] == {"callwright.bytes": (RECORDINGS / "nobody-there.wav").stat().st_size}
+    assert told_by["judge"] == {"callwright.engine": "rules"}
+    seconds = told_by["decode"]["callwright.audio_seconds"]
+    assert isinstance(seconds, float)
+    assert 0 < seconds < 60
+    assert spans[0].context is not None
+    good_trace = f"{spans[0].context.trace_id:032x}"
+    told = {line.get("step") or line["event"] for line in logged if line.get("trace_id") == good_trace}
+    assert {"fetch", "transcribe", "callback tried"} <= told, "from a line of the log to the trace, and back"
     words = str([span.to_json() for span in kept])
     assert "nobody-there" not in words
     assert "+1202" not in words
@@ -84,7 +114,31 @@ def test_nothing_is_traced_that_nobody_asked_for() -> None:
         traces.accepted(7, ["call"], 1)
         with traces.within("fetch", 7, "call", 1):
             traces.note("done", failed=False)
+            traces.tell("bytes", 1)
             assert "trace_id" not in structlog.contextvars.get_contextvars()
+            assert traces.part("download") is traces.part("save"), "nothing is made where nothing is traced"
+
+
+def test_what_is_within_no_step_or_left_out_is_no_span_and_what_fails_says_its_code() -> None:
+    left_out, kept = InMemorySpanExporter(), InMemorySpanExporter()
+    with (
+        traces.sent_to(SimpleSpanProcessor(left_out), "worker", KEY, 0.0),
+        traces.within("fetch", 7, "call", 1),
+        traces.part("download"),
+    ):
+        traces.tell("bytes", 1)
+    assert not left_out.get_finished_spans()
+    with traces.sent_to(SimpleSpanProcessor(kept), "worker", KEY):
+        with traces.part("download"):
+            traces.tell("bytes", 1)
+        assert not kept.get_finished_spans()
+        with pytest.raises(StepFailed), traces.within("fetch", 7, "call", 1), traces.part("download"):
+            raise StepFailed("recording_timeout", "What a partner reads.")
+    failed, step = kept.get_finished_spans()
+    assert (failed.status.status_code, failed.status.description) == (StatusCode.ERROR, "recording_timeout")
+    assert failed.context is not None
+    assert step.context is not None
+    assert failed.context.trace_id == step.context.trace_id
 
 
 async def test_spans_come_to_a_collector(monkeypatch: "pytest.MonkeyPatch") -> None:

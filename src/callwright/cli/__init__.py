@@ -13,6 +13,7 @@ from callwright.cli import (
     console,
     customers,
     erase,
+    erasures,
     listen,
     mcp,
     models,
@@ -42,6 +43,7 @@ app.add_typer(callbacks.app, name="callback")
 app.add_typer(tail.app, name="calls")
 app.add_typer(customers.app, name="customer")
 app.add_typer(erase.app, name="erase")
+app.add_typer(erasures.app, name="erasures")
 app.add_typer(rubrics.app, name="rubric")
 app.add_typer(token_keys.app, name="token-key")
 app.command("analyse")(analyses.analyse)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from callwright import metrics
+from callwright import metrics, traces
 from callwright.errors import FAILURE_CODES, StepFailed
 from callwright.recordings import Decoded
 
@@ -67,9 +67,10 @@ async def decode(source: Path, *, scratch: Path, limits: DecodeLimits = DEFAULT_
     """
     target = scratch / "samples.s16le"
     try:
-        with metrics.DECODE_SECONDS.time():
+        with metrics.DECODE_SECONDS.time(), traces.part("decode"):
             reply = await _ask(source, target, limits, of=of)
-        decoded = _decoded(reply, target)
+            decoded = _decoded(reply, target)
+            traces.tell("audio_seconds", decoded.seconds)
         metrics.AUDIO_SECONDS.inc(decoded.seconds)
         return decoded
     except BaseException:

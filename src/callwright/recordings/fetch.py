@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from callwright import metrics
+from callwright import metrics, traces
 from callwright.errors import FailureCode, StepFailed
 from callwright.kill_points import reached
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, Response, retry_after_seconds
@@ -76,8 +76,10 @@ async def fetch(
             _check_answer(response, limits)
             reached("download-begun")
             download = _Download(response, limits)
-            async with aclosing(download.chunks()) as chunks:
-                size = await store.put(key, chunks)
+            with traces.part("download"):
+                async with aclosing(download.chunks()) as chunks:
+                    size = await store.put(key, chunks)
+                traces.tell("bytes", size)
             metrics.RECORDING_BYTES.inc(size)
             return Stored(key=key, size=size, sha256=download.digest.hexdigest(), container=download.container)
     except AddressRefused as refusal:

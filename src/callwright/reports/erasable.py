@@ -1,10 +1,12 @@
 """What an erasure finds: calls page by page, people who still have one, and what hangs on calls, counted."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from callwright import tombstones
 from callwright.db import Connection, Scope
 from callwright.erasures import Order, Person
 
@@ -110,6 +112,26 @@ async def came_since(connection: Connection, order: Order) -> list[Person]:
         *(order.partner_id, order.since),
     )
     return [Person(*row.values()) for row in rows]
+
+
+async def find_undone(connection: Connection, partner_id: int, after: str) -> tuple[dict[UUID, list[str]], str | None]:
+    """Find calls that are here though they were erased, by the erasure; and where to go on, None where that was all."""
+    rows = await connection.fetch(
+        f"""
+        WITH page AS MATERIALIZED (
+            SELECT call_id FROM calls WHERE partner_id = $1 AND call_id > $2 ORDER BY call_id LIMIT {SCANNED}
+        )
+        SELECT e.erasure_id, p.call_id FROM page p
+        JOIN erased_calls e ON e.partner_id = $1 AND e.mark = {tombstones.mark_of("p.call_id")}
+        UNION ALL SELECT NULL, call_id FROM (SELECT call_id FROM page ORDER BY call_id OFFSET {SCANNED - 1}) AS last
+        """,  # noqa: S608
+        *(partner_id, after),
+    )
+    found: dict[UUID, list[str]] = defaultdict(list)
+    for row in rows:
+        if row["erasure_id"] is not None:
+            found[row["erasure_id"]].append(row["call_id"])
+    return dict(found), next((row["call_id"] for row in rows if row["erasure_id"] is None), None)
 
 
 async def oldest_batches(
