@@ -104,7 +104,7 @@ async def working(settings: Settings, **changes: Any) -> AsyncIterator[None]:
     async with tools_of(settings) as tools:
         stop = asyncio.Event()
         quick = replace(tools, callback_retries=RetryPolicy(first_wait=0.1, factor=1), step_wait=0.1, **changes)
-        task = asyncio.create_task(work(quick, stop=stop, compute=2))
+        task = asyncio.create_task(work(quick, stop=stop, compute=2, at_a_host=settings.host_concurrency))
         try:
             yield
         finally:

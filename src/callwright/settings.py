@@ -121,6 +121,13 @@ class Settings(BaseSettings):
         ge=1,
         description="calls that one worker transcribes at a time, each with its engine in memory",
     )
+    host_concurrency: int | None = Field(
+        None,
+        ge=1,
+        description="recordings that one worker downloads at a time from one host, over all partners, and likewise "
+        "callbacks that it sends to one; without it as many as [its places allow]"
+        "(../explanation/fairness.md#hosts-that-hang)",
+    )
 
     @field_validator("allow_networks", mode="before")
     @classmethod

@@ -207,17 +207,20 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
         vitals.watch_pool("jobs", tools.queue_pool)
         metrics.ENGINES.labels(settings.transcriber.partition(":")[0], settings.analyser).set(1)
         log.info("worker ready", transcriber=settings.transcriber, analyser=settings.analyser)
-        await work(tools, stop=stop, compute=settings.worker_concurrency)
+        await work(tools, stop=stop, compute=settings.worker_concurrency, at_a_host=settings.host_concurrency)
         log.info("worker drained")
 
 
-async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float = DRAIN_SECONDS) -> None:
+async def work(
+    tools: Tools, *, stop: asyncio.Event, compute: int, at_a_host: int | None = None, drain: float = DRAIN_SECONDS
+) -> None:
     """Run a lane for each step, so that none starves another: a slow model, say, holds up no transcription.
 
     Args:
         tools: What the steps work with.
         stop: Set by the caller to drain.
         compute: Calls that the engine transcribes at a time.
+        at_a_host: Recordings of one host that are fetched at a time, and callbacks to one that are sent.
         drain: Seconds that jobs may go on once told to stop.
     """
     garbage.tune()
@@ -241,7 +244,8 @@ async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float 
             if step in computing:
                 work = lane(tools.queue_pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
             else:
-                work = lane(tools.queue_pool, step, handler, running, bell, slots=Slots(places[step]))
+                slots = Slots(places[step], at_a_host=at_a_host)
+                work = lane(tools.queue_pool, step, handler, running, bell, slots=slots)
             group.create_task(work)
         group.create_task(_keep_house(tools.pool, stop))
         group.create_task(_keep_rollups(tools.pool, stop))
