@@ -24,7 +24,7 @@ from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings, load_settings
 from callwright.transcription import Span, Transcript, Turn
 from callwright.transcription.processes import Transcriber
-from callwright.worker import open_pools, policy_of, work
+from callwright.worker import open_pools, policy_of, width_of, work
 
 _SAID = "Our plan is ninety dollars a seat, and you can start with ten of them before the end of the quarter."
 TURNS = 12
@@ -132,7 +132,7 @@ async def _run(settings: Settings) -> None:
     async with tools(settings) as made:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        await work(made, stop=stop, compute=settings.worker_concurrency)
+        await work(made, stop=stop, width=width_of(settings))
 
 
 if __name__ == "__main__":

@@ -121,6 +121,11 @@ class Settings(BaseSettings):
         ge=1,
         description="calls that one worker transcribes at a time, each with its engine in memory",
     )
+    fetch_concurrency: int = Field(64, ge=2, le=1000, description="recordings that one worker downloads at a time")
+    analyse_concurrency: int = Field(
+        8, ge=2, le=1000, description="calls that one worker analyses at a time; a language model is mostly waited for"
+    )
+    deliver_concurrency: int = Field(128, ge=2, le=1000, description="callbacks that one worker sends at a time")
     host_concurrency: int | None = Field(
         None,
         ge=1,
