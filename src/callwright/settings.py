@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         description="the speech engine: `pocketsphinx`, `faster-whisper:<folder or model name>` or "
         "`openai:<base URL>#<model>`",
     )
+    transcriber_batch: int | None = Field(
+        None,
+        ge=1,
+        le=128,
+        description="pieces of a call that `faster-whisper` hears at a time; without it 8 on a GPU, else 1",
+    )
     transcriber_api_key: SecretStr | None = Field(None, description="the key of the speech server, for `openai:`")
     analyser: Literal["rules", "llm"] = Field("rules", description="the analysis engine: `rules` or `llm`")
     llm_base_url: str | None = Field(None, description="the OpenAI-style server of `llm`, up to and with `/v1`")

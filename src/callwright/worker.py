@@ -125,6 +125,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         api_key=settings.transcriber_api_key.get_secret_value() if settings.transcriber_api_key else None,
         ca_file=settings.ca_file,
         models=settings.data_dir / "models",
+        batch=settings.transcriber_batch,
     )
 
 
