@@ -1,6 +1,7 @@
 """The worker with engines that answer at once; database, network, decoding and store are the real ones."""
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -31,10 +32,17 @@ TURNS = 12
 
 
 class StubTranscriber(Transcriber):
-    """Hears the same in every recording, at once."""
+    """Hears the same in every recording, at once, or after so long and so many at a time, without using a processor.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: What it takes for each.
+        engines: How many at a time.
+    """
+
+    def __init__(self, seconds: float, engines: int) -> None:
         super().__init__([], [])
+        self._seconds = seconds
+        self._free = asyncio.Semaphore(engines)
 
     async def transcribe(
         self,
@@ -48,6 +56,9 @@ class StubTranscriber(Transcriber):
     ) -> Transcript:
         """A transcript of the usual size."""
         assert path.name, (channels, samples)
+        if self._seconds:
+            async with self._free:
+                await asyncio.sleep(self._seconds)
         return transcript(seconds, next(iter(languages), f"en-{agent_channel}"))
 
 
@@ -116,7 +127,9 @@ async def tools(settings: Settings) -> AsyncIterator[Tools]:
                 queue_pool=queue_pool,
                 outbound=outbound,
                 store=Store(str(settings.data_dir / "store")),
-                transcriber=StubTranscriber(),
+                transcriber=StubTranscriber(
+                    float(os.environ.get("BENCH_ENGINE_SECONDS", "0")), settings.worker_concurrency
+                ),
                 analyser=StubAnalyser(),
                 sealer=Sealer(read_secret_key(settings.secret_key.get_secret_value())),
                 scratch=scratch,
