@@ -16,7 +16,7 @@ from bench.figures import RESULTS, Figure, load, machine, not_applicable, regres
 from bench.house import fsync_milliseconds, postgres_version
 from bench.scale import FULL, QUICK, Scale
 
-BENCHES = ("ingest", "pipeline", "callbacks", "overhead", "memory", "growth", "dashboards")
+BENCHES = ("ingest", "pipeline", "workers", "callbacks", "overhead", "memory", "growth", "dashboards")
 console = Console(stderr=True)
 
 _OF_THE_PAGE = (

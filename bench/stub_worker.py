@@ -1,6 +1,7 @@
 """The worker with engines that answer at once; database, network, decoding and store are the real ones."""
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -24,17 +25,24 @@ from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings, load_settings
 from callwright.transcription import Span, Transcript, Turn
 from callwright.transcription.processes import Transcriber
-from callwright.worker import open_pools, policy_of, work
+from callwright.worker import open_pools, policy_of, width_of, work
 
 _SAID = "Our plan is ninety dollars a seat, and you can start with ten of them before the end of the quarter."
 TURNS = 12
 
 
 class StubTranscriber(Transcriber):
-    """Hears the same in every recording, at once."""
+    """Hears the same in every recording, at once, or after so long and so many at a time, without using a processor.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: What it takes for each.
+        engines: How many at a time.
+    """
+
+    def __init__(self, seconds: float, engines: int) -> None:
         super().__init__([], [])
+        self._seconds = seconds
+        self._free = asyncio.Semaphore(engines)
 
     async def transcribe(
         self,
@@ -48,6 +56,9 @@ class StubTranscriber(Transcriber):
     ) -> Transcript:
         """A transcript of the usual size."""
         assert path.name, (channels, samples)
+        if self._seconds:
+            async with self._free:
+                await asyncio.sleep(self._seconds)
         return transcript(seconds, next(iter(languages), f"en-{agent_channel}"))
 
 
@@ -116,7 +127,9 @@ async def tools(settings: Settings) -> AsyncIterator[Tools]:
                 queue_pool=queue_pool,
                 outbound=outbound,
                 store=Store(str(settings.data_dir / "store")),
-                transcriber=StubTranscriber(),
+                transcriber=StubTranscriber(
+                    float(os.environ.get("BENCH_ENGINE_SECONDS", "0")), settings.worker_concurrency
+                ),
                 analyser=StubAnalyser(),
                 sealer=Sealer(read_secret_key(settings.secret_key.get_secret_value())),
                 scratch=scratch,
@@ -132,7 +145,7 @@ async def _run(settings: Settings) -> None:
     async with tools(settings) as made:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        await work(made, stop=stop, compute=settings.worker_concurrency)
+        await work(made, stop=stop, width=width_of(settings))
 
 
 if __name__ == "__main__":

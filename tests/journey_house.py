@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +16,10 @@ from authority import authority
 from callwright.callbacks import RetryPolicy
 from callwright.db import Pool
 from callwright.partners import NewPartner
+from callwright.queue import STEPS, Step
 from callwright.settings import Settings
 from callwright.web import create_app
-from callwright.worker import tools_of, work
+from callwright.worker import tools_of, width_of, work
 from local_server import LocalServer, serve
 from submissions import onboard
 
@@ -99,12 +100,12 @@ class House:
 
 
 @asynccontextmanager
-async def working(settings: Settings, **changes: Any) -> AsyncIterator[None]:
+async def working(settings: Settings, *, steps: Collection[Step] = STEPS, **changes: Any) -> AsyncIterator[None]:
     """Run a worker on these settings until the block ends, then drain it."""
-    async with tools_of(settings) as tools:
+    async with tools_of(settings, steps) as tools:
         stop = asyncio.Event()
         quick = replace(tools, callback_retries=RetryPolicy(first_wait=0.1, factor=1), step_wait=0.1, **changes)
-        task = asyncio.create_task(work(quick, stop=stop, compute=2))
+        task = asyncio.create_task(work(quick, stop=stop, width=width_of(settings), steps=steps))
         try:
             yield
         finally:

@@ -39,6 +39,7 @@ class Stub:
     """A transcriber whose processes hear a word in each piece, and break off after so many groups."""
 
     spec: str = "stub:m"
+    engine: str = "stub"
     breaks_off_after: int = 99
     begun: Begun | Transcript = BEGUN
     begins: int = 0
@@ -109,12 +110,13 @@ async def test_the_next_try_does_only_the_rest(pool: Pool, rows: Pool, call: Cal
     "other",
     [
         {"stub": Stub(spec="stub:large")},
+        {"stub": Stub(engine="stub-batched")},
         {"stored": replace(STORED, sha256="cd" * 32)},
         {"stored": replace(STORED, size=8)},
         {"channel": 1},
         {"languages": ("hi-IN", "en-IN")},
     ],
-    ids=["model", "sound", "size", "agent's channel", "languages"],
+    ids=["model", "how it hears", "sound", "size", "agent's channel", "languages"],
 )
 async def test_nothing_is_taken_over_that_rests_on_something_else(
     pool: Pool, rows: Pool, call: Call, other: dict[str, Any]

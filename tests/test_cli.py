@@ -335,3 +335,17 @@ async def test_a_process_waits_for_a_server_that_is_away_but_not_for_an_address_
     assert isinstance(refusal.value, DatabaseAway) is waits
     if waits:
         await check_database(url, may_be_away=True)
+
+
+@pytest.mark.usefixtures("on_database")
+def test_a_worker_takes_the_steps_that_it_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    async def run_worker(settings: object, **arguments: object) -> None:
+        told.append(arguments["steps"])
+
+    monkeypatch.setattr("callwright.worker.run_worker", run_worker)
+    run("worker")
+    run("worker", "--steps", "deliver, fetch")
+    assert told == [("fetch", "transcribe", "analyse", "deliver"), ("fetch", "deliver")]
+    assert "no step 'download'" in run("worker", "--steps", "download", fails=1)

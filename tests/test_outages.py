@@ -27,6 +27,7 @@ from submissions import SEALER, onboard, scope, submission
 
 RECORDING = Path(__file__).parents[1] / "demo" / "recordings" / "nobody-there.wav"
 CALL = "SELECT state, attempts, outages, failure_code, callback_state FROM calls"
+LANES = "SELECT entrypoint, convert_from(payload, 'UTF8')::json ->> 'backfill' FROM pgqueuer ORDER BY id"
 JOBS = "SELECT entrypoint, extract(epoch FROM execute_after - now())::float8 AS wait FROM pgqueuer ORDER BY id"
 
 
@@ -193,6 +194,17 @@ async def test_a_language_model_that_is_away(tools: Tools, partner_id: int) -> N
     assert await seen(tools.pool, CALL) == [("transcribed", 0, calls.TRIES + 2, None, "pending")]
     await pipeline.walk(tools, "analyse", partner_id, "call-1")
     assert (await seen(tools.pool, CALL))[0][:3] == ("completed", 0, 0)
+    assert {lane for _, lane in await seen(tools.pool, LANES)} == {"true"}, "the call came months after it had ended"
+
+
+@pytest.mark.parametrize(("ended", "lane"), [("23 hours", None), ("25 hours", "true")])
+async def test_what_follows_stands_in_the_lane_of_the_call(
+    tools: Tools, partner_id: int, tmp_path: Path, ended: str, lane: str | None
+) -> None:
+    await run(tools.pool, f"DELETE FROM pgqueuer; UPDATE calls SET end_time = now() - interval '{ended}'")
+    await pipeline.walk(replace(tools, store=FullStore(str(tmp_path / "store"))), "fetch", partner_id, "call-1")
+    await pipeline.walk(tools, "fetch", partner_id, "call-1")
+    assert await seen(tools.pool, LANES) == [("fetch", lane), ("transcribe", lane)]
 
 
 @pytest.mark.parametrize(

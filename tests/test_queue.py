@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGQUIT
 from uuid import uuid4
@@ -33,6 +33,12 @@ def _settled_when_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "SETTLE_SECONDS", 60)
 
 
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calls of the tests have ended at a fixed time; they belong to a backfill where a test says so."""
+    monkeypatch.setattr(queue, "BACKFILL_AFTER", datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC))
+
+
 @pytest.fixture
 async def partners(pool: Pool) -> list[Scope]:
     """Three partners."""
@@ -48,22 +54,29 @@ async def share(pool: Pool, partner: Scope, share: int) -> None:
         await set_partner(connection, partner.partner_id, share=share)
 
 
-async def put(pool: Pool, step: Step, partner: Scope, jobs: int, *, settle: bool = True) -> None:
+async def put(
+    pool: Pool, step: Step, partner: Scope, jobs: int, *, settle: bool = True, backfill: bool = False
+) -> None:
     """Enqueue jobs as the house does: the first step's in batches, another's one by one."""
     if step == "fetch":
-        ids = [f"{uuid4()}" for _ in range(jobs)]
+        ids = [f"{'old' if backfill else 'new'}-{uuid4()}" for _ in range(jobs)]
+        when = {"start_time": "2025-12-01T10:00:00Z", "end_time": "2025-12-01T10:30:00Z"} if backfill else {}
         for start in range(0, jobs, 50):
-            await calls.accept(pool, partner, [submission(of) for of in ids[start : start + 50]])
+            await calls.accept(pool, partner, [submission(of, **when) for of in ids[start : start + 50]])
     else:
         async with everywhere(pool) as connection:
             for _ in range(jobs):
-                await queue.enqueue(connection, step, partner.partner_id, f"{uuid4()}")
+                await queue.enqueue(connection, step, partner.partner_id, f"{uuid4()}", backfill=backfill)
     if settle:
         await ledger().settle(pool)
 
 
 async def serve(pool: Pool, step: Step, most: int) -> list[int]:
     """Do the next jobs, one after the other; gives whose they were."""
+    return [about["partner_id"] for about in await served_of(pool, step, most)]
+
+
+async def served_of(pool: Pool, step: Step, most: int) -> list[queue.JobPayload]:
     queries = Queries(AsyncpgPoolDriver(pool))
     served = []
     for _ in range(most):
@@ -77,7 +90,7 @@ async def serve(pool: Pool, step: Step, most: int) -> list[int]:
         for job in jobs:
             queue.take(job)
             await queries.log_jobs([(job, "successful", None)])
-            served.append(queue.payload_of(job)["partner_id"])
+            served.append(queue.payload_of(job))
     await ledger().settle(pool)
     return served
 
@@ -89,6 +102,40 @@ async def test_a_single_call_goes_before_a_backfill(pool: Pool, partners: list[S
     await serve(pool, step, 10)
     await put(pool, step, b, 1)
     assert b.partner_id in (await serve(pool, step, 3))
+
+
+@pytest.mark.parametrize("step", queue.STEPS)
+async def test_a_partners_fresh_call_goes_before_its_own_backfill(
+    pool: Pool, partners: list[Scope], step: Step
+) -> None:
+    a, *_ = partners
+    await put(pool, step, a, 300, backfill=True)
+    await serve(pool, step, 10)
+    await put(pool, step, a, 1)
+    assert [about.get("backfill") for about in await served_of(pool, step, 3)].count(None) == 1
+
+
+@pytest.mark.parametrize("step", queue.STEPS)
+async def test_a_backfill_gets_a_tenth_beside_fresh_calls_and_all_without(
+    pool: Pool, partners: list[Scope], step: Step
+) -> None:
+    a, b, _ = partners
+    await put(pool, step, a, 200, backfill=True)
+    await put(pool, step, b, 100)
+    served = Counter(await serve(pool, step, 110))
+    assert abs(served[a.partner_id] - 10) <= 1
+    assert await serve(pool, step, 100) == [a.partner_id] * 100
+
+
+async def test_one_fresh_call_makes_no_backfill_of_a_batch(pool: Pool, partners: list[Scope]) -> None:
+    old = {"start_time": "2025-12-01T10:00:00Z", "end_time": "2025-12-01T10:30:00Z"}
+    await calls.accept(pool, partners[0], [submission("old", **old), submission("new")])
+    await calls.accept(pool, partners[0], [submission("older", **old)])
+    backfill = {about["id"]: about.get("backfill") for about in await served_of(pool, "fetch", 3)}
+    assert backfill == {"old": None, "new": None, "older": True}
+    async with everywhere(pool) as connection:
+        begun = [await calls.begin_step(connection, partners[0].partner_id, of, "received") for of in backfill]
+    assert {call.call_id: call.backfill for call in begun if call} == {"old": True, "new": False, "older": True}
 
 
 async def test_the_order_of_two_partners_is_exact(pool: Pool, partners: list[Scope]) -> None:
@@ -238,6 +285,20 @@ async def test_lost_clocks_are_told_by_the_queue(pool: Pool, partners: list[Scop
     await put(pool, "fetch", a, 100)
     served = Counter(await serve(pool, "fetch", 90))
     assert abs(served[a.partner_id] - served[c.partner_id]) <= 4
+
+
+async def test_a_fresh_call_does_not_queue_behind_a_backfill_when_the_clocks_are_lost(
+    pool: Pool, partners: list[Scope]
+) -> None:
+    await put(pool, "fetch", partners[0], 300, backfill=True)
+    async with pool.acquire() as connection:
+        await queue.keep_house(connection)
+        await connection.execute("TRUNCATE fair_order")
+        await queue.keep_house(connection)
+    lines = await pool.fetch("SELECT line FROM fair_order ORDER BY 1")
+    assert [row["line"] for row in lines] == [f"fetch/{partners[0].partner_id}/backfill", "restored"]
+    await put(pool, "fetch", partners[0], 1)
+    assert None in [about.get("backfill") for about in await served_of(pool, "fetch", 2)]
 
 
 @pytest.fixture

@@ -25,7 +25,61 @@ def taken(slots: Slots, partner_id: int, host: str, tries: int = 100) -> int:
 def test_half_for_a_partner_at_a_quick_host_and_three_quarters_for_a_partner() -> None:
     slots = Slots(64)
     assert [taken(slots, 1, host) for host in ("a", "b", "c")] == [32, 16, 0]
-    assert taken(slots, 2, "a") == 32
+
+
+def done(slots: Slots, partner_id: int, host: str, seconds: float) -> None:
+    assert slots.take(partner_id, host) is None
+    slots.free(partner_id, host, seconds, hung=False)
+
+
+def test_half_for_a_host_over_all_partners_and_all_once_it_is_known_to_be_quick() -> None:
+    slots = Slots(64)
+    assert taken(slots, 1, "a") == 32
+    assert taken(slots, 2, "a") == 0, "nobody knows yet how long it takes"
+    assert taken(slots, 2, "b") == 32, "another host is as it was"
+    slots = Slots(64)
+    done(slots, 1, "a", 0.1)
+    assert [taken(slots, partner, "a") for partner in (1, 2)] == [32, 32]
+
+
+def test_a_slow_host_of_many_partners_leaves_half_of_the_places_to_others() -> None:
+    slots = Slots(64)
+    for partner in range(1, 9):
+        done(slots, partner, "slow", 8)
+    assert sum(taken(slots, partner, "slow") for partner in range(1, 9)) == 32
+    assert taken(slots, 9, "elsewhere") == 32
+
+
+def test_partners_that_share_a_bounded_host_have_as_much_of_it() -> None:
+    now = 0.0
+    slots = Slots(64, at_a_host=8, clock=lambda: now)
+    assert taken(slots, 1, "a") == 8
+    assert slots.take(2, "a") is not None, "there is no place now"
+    for _ in range(8):
+        slots.free(1, "a", 0.1, hung=False)
+        slots.take(1, "a")
+    assert taken(slots, 2, "a") == 4, "the other leaves it half, though its jobs came sooner"
+    for _ in range(4):
+        slots.free(2, "a", 0.1, hung=False)
+    now = 1_000.0
+    assert taken(slots, 1, "a") == 4, "nobody else wants them any more"
+
+
+def test_a_number_that_is_set_bounds_a_quick_host_too() -> None:
+    slots = Slots(64, at_a_host=3)
+    done(slots, 1, "a", 0.1)
+    assert [taken(slots, partner, "a") for partner in (1, 2)] == [3, 0]
+    assert taken(slots, 1, "b") == 3
+    many = Slots(64, at_a_host=1)
+    assert [taken(many, partner, "a") for partner in range(5)] == [1, 0, 0, 0, 0]
+
+
+def test_who_waits_for_a_host_waits_as_long_as_its_jobs_take() -> None:
+    slots = Slots(8, at_a_host=1, clock=lambda: 0.0)
+    for _ in range(20):
+        done(slots, 1, "a", 30)
+    assert slots.take(1, "a") is None
+    assert (slots.take(2, "a") or 0) > 10, "the second partner has not seen yet how slow it is"
 
 
 def test_a_quarter_for_a_partner_at_a_slow_host() -> None:
@@ -54,7 +108,9 @@ def test_a_host_that_hangs_has_one_place_until_it_answers() -> None:
     for _ in range(32):
         slots.free(1, "a", 15, hung=True)
     assert taken(slots, 1, "a") == 1
-    assert taken(slots, 2, "a") == 32, "another partner's jobs did not hang there"
+    assert taken(slots, 2, "a") == 31, "another partner's jobs did not hang there"
+    for _ in range(31):
+        slots.free(2, "a", 1, hung=False)
     assert not slots.free(1, "a", 1, hung=None)
     assert taken(slots, 1, "a") == 1
     assert slots.free(1, "a", 3, hung=False), "it answers again"

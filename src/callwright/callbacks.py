@@ -66,6 +66,7 @@ class Told:
     metadata_json: str | None
     url: str
     test: bool = False
+    backfill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ async def prepare(connection: Connection, told: Told, body: bytes) -> None:
         *(told.partner_id, told.subtenant_no, told.call_id, told.url, body, TRIES),
     )
     reached("callback-prepared")
-    await queue.enqueue(connection, "deliver", told.partner_id, callback_id, host=queue.host_of(told.url))
+    host = queue.host_of(told.url)
+    await queue.enqueue(connection, "deliver", told.partner_id, callback_id, host=host, backfill=told.backfill)
 
 
 async def begin_attempts(connection: Connection, partner_id: int, callback_ids: Sequence[str]) -> dict[str, Delivery]:
@@ -122,8 +124,7 @@ async def begin_attempts(connection: Connection, partner_id: int, callback_ids: 
         WHERE partner_id = $1 AND callback_id = ANY($2::text[]) AND state = 'pending' AND next_attempt_at <= now()
         RETURNING partner_id, callback_id, call_id, url, body, attempts, allowed
         """,
-        partner_id,
-        callback_ids,
+        *(partner_id, callback_ids),
     )
     return {row["callback_id"]: Delivery(*row.values()) for row in rows}
 

@@ -14,7 +14,7 @@ from callwright import batches, customers, db, ended_calls, queue, tombstones
 from callwright.db import Connection, Pool, Scope
 from callwright.errors import FailureCode, Unavailable
 from callwright.kill_points import reached
-from callwright.submissions import Submission, body_hash, row_of
+from callwright.submissions import Submission, body_hash, ended_at, row_of
 from callwright.transcription.conversation import PartnerTurn
 
 State = Literal["received", "fetched", "transcribed", "completed", "failed"]
@@ -48,7 +48,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a step needs to know of a call; `test` where it is a test twin's."""
+    """What a step needs to know of a call; `backfill` where it came late, `test` where it is a test twin's."""
 
     partner_id: int
     call_id: str
@@ -64,6 +64,7 @@ class Call:
     metadata_json: str | None
     partner_transcript: list[PartnerTurn] | None
     failure_message: str | None
+    backfill: bool
     test: bool
 
 
@@ -128,9 +129,9 @@ async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) ->
     for order, submission in enumerate(submissions):
         first.setdefault(submission["call_id"], order)
     rows = {call_id: row_of(order, submissions[order], hashes[order]) for call_id, order in first.items()}
-    batch = scope.partner_id, scope.subtenant_no, batch_id
+    batch, lane = (scope.partner_id, scope.subtenant_no, batch_id), queue.lane_of(map(ended_at, submissions))
     try:
-        fresh, known = await _accept_rows(pool, batch, [each["call_id"] for each in submissions], rows)
+        fresh, known = await _accept_rows(pool, batch, [each["call_id"] for each in submissions], rows, lane)
     finally:
         queue.ledger().settle_soon(pool)
     entries = []
@@ -146,7 +147,7 @@ async def accept(pool: Pool, scope: Scope, submissions: Sequence[Submission]) ->
 
 
 async def _accept_rows(
-    pool: Pool, batch: tuple[int, int, UUID], call_ids: list[str], rows: dict[str, bytes]
+    pool: Pool, batch: tuple[int, int, UUID], call_ids: list[str], rows: dict[str, bytes], lane: queue.Lane
 ) -> tuple[set[str], dict[str, str]]:
     """Store a batch; one that meets another head-on is simply tried again, as nothing of it was kept.
 
@@ -160,7 +161,7 @@ async def _accept_rows(
             async with db.transaction(pool, batch[0]) as connection:
                 known = await _known_hashes(connection, batch[0], list(rows))
                 new = {call_id: row for call_id, row in rows.items() if call_id not in known}
-                fresh = await _insert(connection, batch, call_ids, new)
+                fresh = await _insert(connection, batch, call_ids, new, lane)
                 reached("batch-inserted")
                 raced = [call_id for call_id in rows if call_id not in fresh and call_id not in known]
                 known |= await _known_hashes(connection, batch[0], raced)
@@ -172,19 +173,19 @@ async def _accept_rows(
 
 
 async def _insert(
-    connection: Connection, batch: tuple[int, int, UUID], call_ids: list[str], new: dict[str, bytes]
+    connection: Connection, batch: tuple[int, int, UUID], call_ids: list[str], new: dict[str, bytes], lane: queue.Lane
 ) -> set[str]:
     """Insert what seems to be new, and the batch; gives the ids of those that were."""
     if not new:
         await connection.execute(batches.ALL_KNOWN, *batch, call_ids)
         return set()
     ledger, billed, fresh = queue.ledger(), len(new), set[str]()
-    ahead = ledger.owe("fetch", batch[0], billed)
+    ahead = ledger.owe("fetch", batch[0], lane, billed)
     try:
         rows = f"[{b','.join(new.values()).decode()}]"
-        fresh = {row["call_id"] for row in await connection.fetch(_ACCEPT, *batch, rows, call_ids, ahead)}
+        fresh = {row["call_id"] for row in await connection.fetch(_ACCEPT, *batch, rows, call_ids, ahead, lane)}
     finally:
-        ledger.owe("fetch", batch[0], len(fresh) - billed)
+        ledger.owe("fetch", batch[0], lane, len(fresh) - billed)
     return fresh
 
 
@@ -194,8 +195,7 @@ async def _known_hashes(connection: Connection, partner_id: int, call_ids: list[
     rows = await connection.fetch(
         "SELECT call_id, encode(body_hash, 'hex') AS hash FROM calls "
         "WHERE partner_id = $1 AND call_id = ANY($2::text[])",
-        partner_id,
-        call_ids,
+        *(partner_id, call_ids),
     )
     return {row["call_id"]: row["hash"] for row in rows}
 
@@ -260,9 +260,10 @@ async def begin_step(
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 AND ($4 OR open_tries < $5)
         RETURNING partner_id, call_id, subtenant_no, state, attempts, recording_url, callback_url, agent_id,
             customer_id, start_time, end_time, metadata::text, partner_transcript, failure_message,
+            received_at - end_time > $6,
             EXISTS (SELECT FROM partners p WHERE p.partner_id = calls.partner_id AND p.test_of IS NOT NULL)
         """,
-        *(partner_id, call_id, state, alone, SUSPECT),
+        *(partner_id, call_id, state, alone, SUSPECT, queue.BACKFILL_AFTER),
     )
     return None if row is None else Call(*row.values())
 
@@ -302,9 +303,7 @@ async def count_outage(connection: Connection, call: Call) -> int | None:
         UPDATE calls SET attempts = greatest(attempts - 1, 0), outages = outages + 1, open_tries = 0
         WHERE partner_id = $1 AND call_id = $2 AND state = $3 RETURNING outages
         """,
-        call.partner_id,
-        call.call_id,
-        call.state,
+        *(call.partner_id, call.call_id, call.state),
     )
     return met
 

@@ -72,7 +72,7 @@ async def _transcribe(
     if decoded.seconds * decoded.channels < LONG_SECONDS:  # there cannot be so much speech in it
         return await transcriber.transcribe(*source, agent_channel=agent_channel, languages=languages)
     # All that the words follow from. A piece of another engine, or of another recording, is never taken over.
-    settings = transcriber.spec, agent_channel, languages, GROUP_SECONDS, __version__
+    settings = transcriber.spec, transcriber.engine, agent_channel, languages, GROUP_SECONDS, __version__
     rests_on = recording.sha256, recording.size, settings
     basis = hashlib.sha256(repr(rests_on).encode()).digest()
     begun, said = await _left(pool, call, basis)

@@ -295,7 +295,7 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         await made.save(connection)
         reached(f"{name}-saved")
         if made.next:
-            await queue.enqueue(connection, made.next, partner_id, call_id)
+            await queue.enqueue(connection, made.next, partner_id, call_id, backfill=call.backfill)
             reached(f"{name}-enqueued")
         return True
 
@@ -325,8 +325,7 @@ async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFai
         async with db.transaction(tools.pool, call.partner_id) as connection:
             if not await calls.end_try(connection, call):
                 return  # there is nothing left to try
-            host = queue.host_of(call.recording_url) if name == "fetch" else None
-            await queue.enqueue(connection, name, call.partner_id, call.call_id, host=host, delay=wait)
+            await tries.enqueue_again(connection, name, call, wait)
             reached("retry-enqueued")
         reached("retry-committed")
         count_step(name, call, "retried", failure.code)
@@ -360,8 +359,7 @@ async def _waits_for_us(tools: Tools, name: queue.Step, call: Call, failure: Ste
             return met is None  # somebody has taken this step already
         wait = min(tools.step_wait * 2.0 ** (met - 1), LONGEST_WAIT_SECONDS) * random.uniform(0.8, 1.2)
         wait = max(wait, min(failure.retry_after or 0.0, LONGEST_WAIT_SECONDS))
-        host = queue.host_of(call.recording_url) if name == "fetch" else None
-        await queue.enqueue(connection, name, call.partner_id, call.call_id, host=host, delay=wait)
+        await tries.enqueue_again(connection, name, call, wait)
         reached("outage-enqueued")
     count_step(name, call, "outage", failure.code)
     log.warning(

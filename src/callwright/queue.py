@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, get_args
 from weakref import WeakKeyDictionary
 
@@ -28,45 +29,63 @@ STEPS: tuple[Step, ...] = get_args(Step)
 SCALE = 1_000_000
 """A job costs its partner this, divided by the partner's share."""
 
+BACKFILL_AFTER = timedelta(hours=24)
+"""A call that had ended so long before it came belongs to a backfill: whoever has waited a day waits a little more."""
+BACKFILL_COST = 10
+"""A job of a backfill costs its partner as much as so many others."""
+
 SETTLE_SECONDS = 0.05
+
+Lane = Literal["", "/backfill"]
+"""What a partner's line in a step is called beside its number: a backfill has one of its own, the slow lane."""
 
 
 class JobPayload(TypedDict):
-    """What a job is about: a call, or for `deliver` a callback, of one partner; `host` is the one that it waits for."""
+    """What a job is about: a call, or for `deliver` a callback, of one partner; `host` is the one that it waits for.
+
+    `backfill` is there, and true, where it stands in the slow lane.
+    """
 
     partner_id: int
     id: str
     host: NotRequired[str]
+    backfill: NotRequired[bool]
 
 
+_COST = f"CASE {{lane}} WHEN '' THEN {SCALE} ELSE {SCALE * BACKFILL_COST} END"
 _HEAD = "SELECT -priority FROM pgqueuer WHERE entrypoint = {} AND status = 'queued' ORDER BY priority DESC LIMIT 1"
 _PLACE = """
-    SELECT coalesce((SELECT max(tag) FROM fair_order WHERE line IN ({step}, {step} || '/' || {partner})), ({head}), 0)
-               AS start,
-           {scale} / coalesce((SELECT share FROM partners WHERE partner_id = {partner}), 100) AS cost
+    SELECT coalesce((SELECT max(tag) FROM fair_order WHERE line IN ({step}, {step} || '/' || {partner} || {lane})),
+                    ({head}), 0) AS start,
+           {cost} / coalesce((SELECT share FROM partners WHERE partner_id = {partner}), 100) AS cost
 """
 """Where a partner goes on in a step: start-time fair queueing, on what is known without a lock.
 
 Without a clock, as after a crash of the database, the job that is next in the queue tells the time.
 """
 
+
+def _place(step: str, partner: str, lane: str) -> str:
+    return _PLACE.format(step=step, partner=partner, lane=lane, head=_HEAD.format(step), cost=_COST.format(lane=lane))
+
+
+_ABOUT = "'partner_id', $1::bigint, 'id', call_id, 'host', lower(split_part(recording_url, '/', 3))"
 ENQUEUE_FETCH = f"""
     INSERT INTO pgqueuer (priority, entrypoint, payload, status)
     SELECT -(place.start + ($6::bigint + accepted.ord) * place.cost), 'fetch',
-           convert_to(json_build_object('partner_id', $1::bigint, 'id', call_id,
-                                        'host', lower(split_part(recording_url, '/', 3)))::text, 'UTF8'), 'queued'
-    FROM accepted, ({_PLACE.format(step="'fetch'", partner="$1::bigint", head=_HEAD.format("'fetch'"), scale=SCALE)})
-        AS place
+           convert_to((CASE $7::text WHEN '' THEN json_build_object({_ABOUT})
+                       ELSE json_build_object({_ABOUT}, 'backfill', true) END)::text, 'UTF8'), 'queued'
+    FROM accepted, ({_place("'fetch'", "$1::bigint", "$7::text")}) AS place
 """  # noqa: S608
 """The part of the ingest statement that enqueues one job for each call in `accepted`: one statement, one round trip.
 
-$6 is what `owe` has given.
+$6 is what `owe` has given, $7 the lane.
 """
 
 _ENQUEUE = f"""
     INSERT INTO pgqueuer (priority, entrypoint, payload, execute_after, status)
     SELECT -(place.start + $5::bigint * place.cost), $1::text, $3, now() + $4::interval, 'queued'
-    FROM ({_PLACE.format(step="$1::text", partner="$2::bigint", head=_HEAD.format("$1::text"), scale=SCALE)}) AS place
+    FROM ({_place("$1::text", "$2::bigint", "$6::text")}) AS place
 """  # noqa: S608
 
 # The clocks first: a partner's line without a clock beside it would hide that the clock is lost.
@@ -80,11 +99,12 @@ _TELL_CLOCKS = f"""
 
 _BILL = f"""
     INSERT INTO fair_order AS kept (line, tag)
-    SELECT owed.step || '/' || owed.partner_id, clock.tag + owed.jobs * ({SCALE} / coalesce(partners.share, 100))
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS owed (step, partner_id, jobs)
+    SELECT owed.step || '/' || owed.partner_id || owed.lane,
+           clock.tag + owed.jobs * ({_COST.format(lane="owed.lane")} / coalesce(partners.share, 100))
+    FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS owed (step, partner_id, lane, jobs)
     JOIN fair_order AS clock ON clock.line = owed.step
     LEFT JOIN partners USING (partner_id)
-    ORDER BY (owed.step || '/' || owed.partner_id) COLLATE "C"
+    ORDER BY (owed.step || '/' || owed.partner_id || owed.lane) COLLATE "C"
     ON CONFLICT (line) DO UPDATE SET tag = excluded.tag + greatest(
         kept.tag - (SELECT tag FROM fair_order WHERE line = split_part(excluded.line, '/', 1)), 0)
 """  # noqa: S608
@@ -93,9 +113,10 @@ _BILL = f"""
 _RESTORE = """
     WITH lost AS (INSERT INTO fair_order VALUES ('restored', 0) ON CONFLICT DO NOTHING RETURNING true)
     INSERT INTO fair_order AS kept (line, tag)
-    SELECT (split_part(entrypoint, ' ', 1) || '/' || (convert_from(payload, 'UTF8')::json ->> 'partner_id'))
-               COLLATE "C", max(-priority)
-    FROM pgqueuer WHERE status = 'queued' AND EXISTS (SELECT FROM lost)
+    SELECT (split_part(entrypoint, ' ', 1) || '/' || (about ->> 'partner_id')
+               || CASE WHEN about ->> 'backfill' = 'true' THEN '/backfill' ELSE '' END) COLLATE "C", max(-priority)
+    FROM pgqueuer, LATERAL (SELECT convert_from(payload, 'UTF8')::json) AS said (about)
+    WHERE status = 'queued' AND EXISTS (SELECT FROM lost)
     GROUP BY 1 ORDER BY 1
     ON CONFLICT (line) DO UPDATE SET tag = excluded.tag WHERE excluded.tag > kept.tag
 """
@@ -164,19 +185,19 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._owed: Counter[tuple[Step, int]] = Counter()
-        self._told: Counter[tuple[Step, int]] = Counter()
+        self._owed: Counter[tuple[Step, int, Lane]] = Counter()
+        self._told: Counter[tuple[Step, int, Lane]] = Counter()
         self._taken: dict[Step, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._telling = asyncio.Lock()
 
-    def owe(self, step: Step, partner_id: int, jobs: int) -> int:
+    def owe(self, step: Step, partner_id: int, lane: Lane, jobs: int) -> int:
         """Bill a partner soon for jobs that it enqueues, or with a negative number for fewer than was thought.
 
         Returns:
-            How many jobs of the partner's are to be billed before these.
+            How many jobs of the partner's in this lane are to be billed before these.
         """
-        line = step, partner_id
+        line = step, partner_id, lane
         ahead = self._owed[line] + self._told[line]
         self._owed[line] += jobs
         return ahead
@@ -211,7 +232,7 @@ class Ledger:
         async with self._telling:
             self._told, self._owed = self._owed, Counter()
             taken, self._taken = self._taken, {}
-            clocks = {step: taken.get(step) for step in {*taken, *(step for step, _ in self._told)}}
+            clocks = {step: taken.get(step) for step in {*taken, *(step for step, *_ in self._told)}}
             owed = [(*line, jobs) for line, jobs in self._told.items() if jobs]
             try:
                 async with db.everywhere(pool) as connection:
@@ -233,8 +254,20 @@ def ledger() -> Ledger:
     return _LEDGERS[loop]
 
 
+def lane_of(ended: Iterable[datetime]) -> Lane:
+    """The lane of a batch's first jobs, by when its calls had ended: one fresh call is enough for the quick one."""
+    return "/backfill" if max(ended) < datetime.now(UTC) - BACKFILL_AFTER else ""
+
+
 async def enqueue(
-    connection: Connection, step: Step, partner_id: int, of: str, *, host: str | None = None, delay: float = 0.0
+    connection: Connection,
+    step: Step,
+    partner_id: int,
+    of: str,
+    *,
+    host: str | None = None,
+    delay: float = 0.0,
+    backfill: bool = False,
 ) -> None:
     """Enqueue one job in the caller's transaction.
 
@@ -245,18 +278,17 @@ async def enqueue(
         of: The call's id, or for `deliver` the callback's.
         host: Whose answer the job will wait for.
         delay: Seconds before it may start.
+        backfill: Whether it stands in the slow lane.
     """
     payload = JobPayload(partner_id=partner_id, id=of)
     if host:
         payload["host"] = host
-    await connection.execute(
-        _ENQUEUE,
-        step,
-        partner_id,
-        orjson.dumps(payload),
-        timedelta(seconds=delay),
-        ledger().owe(step, partner_id, 1),
-    )
+    lane: Lane = "/backfill" if backfill else ""
+    if backfill:
+        payload["backfill"] = True
+    ahead = ledger().owe(step, partner_id, lane, 1)
+    about = orjson.dumps(payload)
+    await connection.execute(_ENQUEUE, step, partner_id, about, timedelta(seconds=delay), ahead, lane)
 
 
 def host_of(url: str) -> str:

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         description="the speech engine: `pocketsphinx`, `faster-whisper:<folder or model name>` or "
         "`openai:<base URL>#<model>`",
     )
+    transcriber_batch: int | None = Field(
+        None,
+        ge=1,
+        le=128,
+        description="pieces of a call that `faster-whisper` hears at a time; without it 8 on a GPU, else 1",
+    )
     transcriber_api_key: SecretStr | None = Field(None, description="the key of the speech server, for `openai:`")
     analyser: Literal["rules", "llm"] = Field("rules", description="the analysis engine: `rules` or `llm`")
     llm_base_url: str | None = Field(None, description="the OpenAI-style server of `llm`, up to and with `/v1`")
@@ -120,6 +126,18 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
         description="calls that one worker transcribes at a time, each with its engine in memory",
+    )
+    fetch_concurrency: int = Field(64, ge=2, le=1000, description="recordings that one worker downloads at a time")
+    analyse_concurrency: int = Field(
+        8, ge=2, le=1000, description="calls that one worker analyses at a time; a language model is mostly waited for"
+    )
+    deliver_concurrency: int = Field(128, ge=2, le=1000, description="callbacks that one worker sends at a time")
+    host_concurrency: int | None = Field(
+        None,
+        ge=1,
+        description="recordings that one worker downloads at a time from one host, over all partners, and likewise "
+        "callbacks that it sends to one; without it as many as [its places allow]"
+        "(../explanation/fairness.md#hosts-that-hang)",
     )
 
     @field_validator("allow_networks", mode="before")

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 HANGS = 3
 """A host that did not answer so often in a row gets one place until it answers."""
@@ -17,6 +18,9 @@ FIRST_GUESS_SECONDS = 0.5
 LEARNING = 0.2
 SHORTEST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 300.0
+COMING_SECONDS = 1.0
+"""How much later than it was told a job may come again before its partner counts as having none there."""
+
 MOST_LINES = 10_000
 
 ANY_HOST = None
@@ -24,37 +28,59 @@ ANY_HOST = None
 
 @dataclass(slots=True)
 class _Line:
-    """A partner's jobs at one host, or at all of them.
+    """Jobs of a partner at one host, or at all of them; or of all partners at a host.
 
     Attributes:
         held: Places that they have now.
         hangs: How many in a row had no answer.
         seconds: How long one takes, lately.
         due: When each of those that were sent back comes again; a heap.
+        until: When the last of them should have come.
     """
 
     held: int = 0
     hangs: int = 0
     seconds: float = FIRST_GUESS_SECONDS
     due: list[float] = field(default_factory=list)
+    until: float = -inf
+
+
+@dataclass(slots=True)
+class _Host:
+    """A host that the jobs of several partners wait for.
+
+    Attributes:
+        all: Their jobs together; it is not known to be quick before one is done.
+        partners: Whose jobs are there, or were.
+    """
+
+    all: _Line = field(default_factory=lambda: _Line(seconds=QUICK_SECONDS))
+    partners: set[int] = field(default_factory=set)
 
 
 class Slots:
     """The places of one lane: half for one partner at a quick host, a quarter at another, three quarters over all.
 
-    Counted for each partner by itself, so that one that shares a host with others cannot use up their places there.
+    A host has at most half of the places over all partners, unless it is known to be quick. Where that, or a number
+    that was set, leaves it fewer than all, the partners with jobs there share them evenly: none uses up another's.
 
     Args:
         places: How many the lane has.
+        at_a_host: How many a host has at most over all partners; None sets no other bound.
         clock: Seconds that never go back; for tests.
     """
 
-    def __init__(self, places: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, places: int, *, at_a_host: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._places = places
+        self._over_all = at_a_host or places
         self._at_a_host = max(1, places // 4)
         self._at_a_quick_host = max(1, places // 2)
         self._of_a_partner = max(1, places * 3 // 4)
         self._clock = clock
         self._lines: defaultdict[tuple[int, str | None], _Line] = defaultdict(_Line)
+        self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
 
     def take(self, partner_id: int, host: str) -> float | None:
         """Take a place, to be given back by `free`.
@@ -63,14 +89,20 @@ class Slots:
             None where it was had, else the seconds after which to ask again: about when those that were sent back
             before will have been done.
         """
-        at_host, anywhere = self._lines[partner_id, host], self._lines[partner_id, ANY_HOST]
-        most = self._most(at_host)
-        if at_host.held >= most:
-            return self._wait(at_host, most)
+        at_host, anywhere, shared = self._lines[partner_id, host], self._lines[partner_id, ANY_HOST], self._hosts[host]
+        most: float = self._most(at_host)
+        seconds = at_host.seconds
+        over_all = self._most_over_all(shared.all)
+        shared.partners.add(partner_id)
+        if over_all < self._places:
+            most = min(most, over_all / self._sharing(shared, partner_id, host))
+            seconds = max(seconds, shared.all.seconds)
+        if at_host.held >= max(1, int(most)) or shared.all.held >= over_all:
+            return self._wait(at_host, most, seconds)
         if anywhere.held >= self._of_a_partner:
-            return self._wait(anywhere, self._of_a_partner)
-        at_host.held += 1
-        anywhere.held += 1
+            return self._wait(anywhere, self._of_a_partner, anywhere.seconds)
+        for line in (at_host, anywhere, shared.all):
+            line.held += 1
         return None
 
     def _most(self, at_host: _Line) -> int:
@@ -78,6 +110,21 @@ class Slots:
             return 1
         quick = not at_host.hangs and at_host.seconds < QUICK_SECONDS
         return self._at_a_quick_host if quick else self._at_a_host
+
+    def _most_over_all(self, line: _Line) -> int:
+        bound = self._places if line.seconds < QUICK_SECONDS else max(1, self._places // 2)
+        return min(bound, self._over_all)
+
+    def _sharing(self, shared: _Host, partner_id: int, host: str) -> int:
+        """How many partners have jobs at a host, this one counted; those that it lets hang have their one place."""
+        now, sharing = self._clock(), 1
+        for other in shared.partners - {partner_id}:
+            line = self._lines.get((other, host))
+            if line is None or not (line.held or line.until > now):
+                shared.partners.discard(other)
+            elif line.hangs < HANGS:
+                sharing += 1
+        return sharing
 
     def free(self, partner_id: int, host: str, seconds: float, *, hung: bool | None) -> bool:
         """Give a place back.
@@ -91,10 +138,9 @@ class Slots:
         Returns:
             Whether the host answers again, so that nobody needs to wait any more as long as was said.
         """
-        at_host = self._lines[partner_id, host]
+        at_host, shared = self._lines[partner_id, host], self._hosts[host]
         answers_again = hung is False and at_host.hangs >= HANGS
-        for name in (host, ANY_HOST):
-            line = self._lines[partner_id, name]
+        for line in (at_host, self._lines[partner_id, ANY_HOST], shared.all):
             line.held -= 1
             line.seconds += LEARNING * (seconds - line.seconds)
             if hung is not None:
@@ -104,14 +150,16 @@ class Slots:
             at_host.due.clear()
         if len(self._lines) > MOST_LINES:
             self._lines = defaultdict(_Line, {key: line for key, line in self._lines.items() if line.held})
+            self._hosts = defaultdict(_Host, {name: each for name, each in self._hosts.items() if each.all.held})
         return answers_again
 
-    def _wait(self, line: _Line, most: int) -> float:
+    def _wait(self, line: _Line, most: float, seconds: float) -> float:
         now = self._clock()
         while line.due and line.due[0] <= now:
             heapq.heappop(line.due)
         # A little early rather than late: a job that comes in vain costs less than a place that stands empty.
-        wait = 0.8 * (len(line.due) + 1) * line.seconds / most * random.uniform(0.8, 1.2)
+        wait = 0.8 * (len(line.due) + 1) * seconds / most * random.uniform(0.8, 1.2)
         wait = min(max(wait, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS * random.uniform(0.8, 1.0))
         heapq.heappush(line.due, now + wait)
+        line.until = max(line.until, now + wait + COMING_SECONDS)
         return wait

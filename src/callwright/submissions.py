@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import datetime
 from typing import TypedDict
 
 import orjson
@@ -35,6 +36,11 @@ class Submission(TypedDict):
 def body_hash(submission: Submission) -> str:
     """Hash a call's content; the order of keys and a field that is null rather than absent make no difference."""
     return hashlib.blake2b(_json(submission, orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def ended_at(submission: Submission) -> datetime:
+    """When a call ended."""
+    return datetime.fromisoformat(submission["end_time"])
 
 
 def row_of(order: int, submission: Submission, hashed: str) -> bytes:

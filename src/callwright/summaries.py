@@ -24,6 +24,7 @@ def told_of(call: Call) -> Told | None:
         *(call.partner_id, call.subtenant_no, call.call_id, call.agent_id, call.customer_id, call.metadata_json),
         url=call.callback_url,
         test=call.test,
+        backfill=call.backfill,
     )
 
 

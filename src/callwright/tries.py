@@ -123,6 +123,12 @@ async def _known(connection: Connection, call: Call, read: Read[T]) -> Callable[
     return lambda: value
 
 
+async def enqueue_again(connection: Connection, step: queue.Step, call: Call, wait: float) -> None:
+    """Enqueue a step of a call for another try after so many seconds, in the caller's transaction."""
+    host = queue.host_of(call.recording_url) if step == "fetch" else None
+    await queue.enqueue(connection, step, call.partner_id, call.call_id, host=host, delay=wait, backfill=call.backfill)
+
+
 async def _put_off(pool: Pool, step: queue.Step, partner_id: int, call_id: str) -> None:
     async with db.transaction(pool, partner_id) as connection:
         wait = random.uniform(0.5, 1.5) * ALONE_WAIT_SECONDS

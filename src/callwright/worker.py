@@ -5,8 +5,9 @@ import contextlib
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -71,6 +72,42 @@ DELIVER_TASKS = 128
 ANALYSE_TASKS = 8
 """A language model is waited for; the rules take milliseconds."""
 
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """How many jobs of each step a worker has under way at a time.
+
+    Attributes:
+        transcribe: Calls in the engine; more of them are read, decoded and saved meanwhile, which needs no engine.
+        fetch: Downloads.
+        analyse: Calls in the analysis engine.
+        deliver: Callbacks.
+        at_a_host: Downloads from one host, and callbacks to one, over all partners; None as their places allow.
+    """
+
+    transcribe: int
+    fetch: int = FETCH_TASKS
+    analyse: int = ANALYSE_TASKS
+    deliver: int = DELIVER_TASKS
+    at_a_host: int | None = None
+
+    def places(self) -> dict[queue.Step, int]:
+        """Places of each lane."""
+        computing = 2 * self.transcribe + 6
+        return {"fetch": self.fetch, "transcribe": computing, "analyse": self.analyse, "deliver": self.deliver}
+
+
+def width_of(settings: Settings) -> Width:
+    """As the settings say."""
+    return Width(
+        transcribe=settings.worker_concurrency,
+        fetch=settings.fetch_concurrency,
+        analyse=settings.analyse_concurrency,
+        deliver=settings.deliver_concurrency,
+        at_a_host=settings.host_concurrency,
+    )
+
+
 POOL_CONNECTIONS = 20
 QUEUE_CONNECTIONS = 8
 """To plan how jobs are found takes longer than to find them: these plan it once."""
@@ -88,6 +125,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         api_key=settings.transcriber_api_key.get_secret_value() if settings.transcriber_api_key else None,
         ca_file=settings.ca_file,
         models=settings.data_dir / "models",
+        batch=settings.transcriber_batch,
     )
 
 
@@ -123,8 +161,10 @@ def policy_of(settings: Settings) -> Policy:
 
 
 @asynccontextmanager
-async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
+async def tools_of(settings: Settings, steps: Collection[queue.Step] = queue.STEPS) -> AsyncIterator[Tools]:
     """Make what the steps work with from the settings; engines are loaded here, so that a missing one fails at start.
+
+    A speech engine is loaded only where `steps` has use for one.
 
     Raises:
         SetupError: A setting, an engine or a model is missing; the message says what to do.
@@ -133,10 +173,12 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
     assert settings.secret_key is not None
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(Path(tempfile.gettempdir())))
-        transcriber = await stack.enter_async_context(
-            Transcriber.open(settings.transcriber, engine_options(settings), processes=settings.worker_concurrency)
-        )
-        warm_up()
+        transcriber = Transcriber([], [])
+        if "transcribe" in steps:
+            transcriber = await stack.enter_async_context(
+                Transcriber.open(settings.transcriber, engine_options(settings), processes=settings.worker_concurrency)
+            )
+            warm_up()
         analyser = analyser_of(settings)
         pool, queue_pool = await open_pools(settings.database_url.get_secret_value(), process_name())
         stack.push_async_callback(pool.close)
@@ -179,12 +221,13 @@ async def check_secret_key(pool: Pool, sealer: Sealer) -> None:
             sealer.open(sealed)
 
 
-async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
+async def run_worker(settings: Settings, *, stop: asyncio.Event, steps: Collection[queue.Step] = queue.STEPS) -> None:
     """Work until told to stop, then finish what ends within `DRAIN_SECONDS` and give the rest back.
 
     Args:
         settings: With a database and a secret key.
         stop: Set by the caller to drain.
+        steps: Whose jobs it takes; those of the others are left to other workers.
 
     Raises:
         SetupError: As in `tools_of`.
@@ -201,47 +244,61 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(vitals.told(settings.metrics_at(), vitals.Vitals("worker", fault)))
         stack.enter_context(traces.traced("worker", settings.traces_url, key, settings.traces_share))
-        tools = await stack.enter_async_context(tools_of(settings))
+        tools = await stack.enter_async_context(tools_of(settings, steps))
         ready.append(tools)
         vitals.watch_pool("steps", tools.pool)
         vitals.watch_pool("jobs", tools.queue_pool)
-        metrics.ENGINES.labels(settings.transcriber.partition(":")[0], settings.analyser).set(1)
-        log.info("worker ready", transcriber=settings.transcriber, analyser=settings.analyser)
-        await work(tools, stop=stop, compute=settings.worker_concurrency)
+        engine = settings.transcriber.partition(":")[0] if "transcribe" in steps else "none"
+        judges = "analyse" in steps or ("transcribe" in steps and tools.analyser.at_once)
+        metrics.ENGINES.labels(engine, settings.analyser if judges else "none").set(1)
+        log.info(
+            "worker ready", transcriber=settings.transcriber, analyser=settings.analyser, steps=",".join(sorted(steps))
+        )
+        await work(tools, stop=stop, width=width_of(settings), steps=steps)
         log.info("worker drained")
 
 
-async def work(tools: Tools, *, stop: asyncio.Event, compute: int, drain: float = DRAIN_SECONDS) -> None:
+async def work(
+    tools: Tools,
+    *,
+    stop: asyncio.Event,
+    width: Width,
+    steps: Collection[queue.Step] = queue.STEPS,
+    drain: float = DRAIN_SECONDS,
+) -> None:
     """Run a lane for each step, so that none starves another: a slow model, say, holds up no transcription.
 
     Args:
         tools: What the steps work with.
         stop: Set by the caller to drain.
-        compute: Calls that the engine transcribes at a time.
+        width: How much of each at a time.
+        steps: For which there is a lane.
         drain: Seconds that jobs may go on once told to stop.
     """
     garbage.tune()
     garbage.give_back()
     running = Running(stop, drain)
-    steps: dict[queue.Step, Handler] = {
+    handlers: dict[queue.Step, Handler] = {
         "fetch": partial(pipeline.walk, tools, "fetch"),
         "transcribe": partial(pipeline.walk, tools, "transcribe"),
         "analyse": partial(pipeline.walk, tools, "analyse"),
         "deliver": Deliveries(tools.pool, tools.outbound, tools.sealer, tools.callback_retries).deliver,
     }
-    # More than can be transcribed: what comes before and after needs no engine, and no engine is to wait for it.
-    computing: dict[queue.Step, int] = {"transcribe": 2 * compute + 6, "analyse": ANALYSE_TASKS}
-    places: dict[queue.Step, int] = {"fetch": FETCH_TASKS, "deliver": DELIVER_TASKS, **computing}
+    places = width.places()
     bell = None
     async with asyncio.TaskGroup() as group:
-        for step, handler in reversed(steps.items()):  # each rings for the one behind it
+        for step, handler in reversed(handlers.items()):  # each rings for the one behind it
+            if step not in steps:
+                bell = None
+                continue
             bell = Bell(places[step], following=bell)
             metrics.PLACES.labels(step).set(bell.places)
             metrics.BUSY.labels(step).set_function(partial(getattr, bell, "taken"))
-            if step in computing:
+            if step in ("transcribe", "analyse"):
                 work = lane(tools.queue_pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
             else:
-                work = lane(tools.queue_pool, step, handler, running, bell, slots=Slots(places[step]))
+                slots = Slots(bell.places, at_a_host=width.at_a_host)
+                work = lane(tools.queue_pool, step, handler, running, bell, slots=slots)
             group.create_task(work)
         group.create_task(_keep_house(tools.pool, stop))
         group.create_task(_keep_rollups(tools.pool, stop))

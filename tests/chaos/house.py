@@ -44,6 +44,7 @@ class Process:
         at_first: Variables of its first life alone.
         log: Where its output goes.
         inherited: Descriptors that it inherits.
+        before: A command that runs Python's, as `ip netns exec NAME`.
     """
 
     def __init__(
@@ -53,12 +54,13 @@ class Process:
         at_first: Mapping[str, str],
         log: Path,
         inherited: tuple[int, ...] = (),
+        before: Sequence[str] = (),
     ) -> None:
         self.log = log
         self.ends: list[int] = []
         """The exit code of each life that has ended; -9 is a SIGKILL."""
         self.environment = environment
-        self._command = launched([sys.executable, *words], at_owners_end=signal.SIGKILL)
+        self._command = launched([*before, sys.executable, *words], at_owners_end=signal.SIGKILL)
         self._at_first = at_first
         self._inherited = inherited
         self._process: asyncio.subprocess.Process | None = None
@@ -108,11 +110,11 @@ class Process:
         """Start it again."""
         self._may_run.set()
 
-    def stop(self) -> None:
-        """End it at once, for good."""
+    def stop(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it for good, at once or as the signal says."""
         self._stopping = True
         self._may_run.set()
-        self.send(signal.SIGKILL)
+        self.send(number)
 
 
 @dataclass
@@ -130,6 +132,9 @@ class House:
         temporary: Where the processes keep what they need for a while.
         acknowledges: The status that the receiver answers with.
         processes: By name: `serve`, `worker-1`, `worker-2`, …
+        folder: Where they write their logs.
+        environment: Their variables.
+        group: Runs them.
     """
 
     database_url: str
@@ -140,8 +145,11 @@ class House:
     ledger: Ledger
     store: Path
     temporary: Path
+    folder: Path
+    environment: dict[str, str]
     acknowledges: int = 204
     processes: dict[str, Process] = field(default_factory=dict)
+    group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
 
     @property
     def callback_url(self) -> str:
@@ -235,6 +243,16 @@ class House:
                 return
             await asyncio.sleep(PAUSE_SECONDS)
 
+    def join(self, name: str, *options: str, before: Sequence[str] = (), **settings: str) -> Process:
+        """Start another worker, with options and settings of its own."""
+        environment = {**self.environment, **{f"CALLWRIGHT_{name}": value for name, value in settings.items()}}
+        words = (*CALLWRIGHT, "worker", *options)
+        log = self.folder / f"{name}.log"
+        process = Process(*words, environment=environment, at_first={}, log=log, before=before)
+        self.processes[name] = process
+        self.group.create_task(process.supervise())
+        return process
+
     def said(self, lines: int = 30) -> str:
         """The last lines of every process, for whoever has to find out why."""
         tails = {name: process.log.read_text("utf-8", "replace") for name, process in self.processes.items()}
@@ -266,43 +284,43 @@ async def a_house(
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
         house = House(
-            database_url=database_url,
-            partner=partner,
+            *(database_url, partner),
             client=await stack.enter_async_context(_client(listener.getsockname()[1], partner)),
             recordings=await stack.enter_async_context(serve()),
             receiver=await stack.enter_async_context(serve(tls)),
             ledger=Ledger(folder),
             store=folder / "data" / "store",
             temporary=folder / "tmp",
+            folder=folder,
+            environment=_environment(folder, database_url, ca_file, settings),
         )
         stack.callback(house.ledger.close)
         house.temporary.mkdir(exist_ok=True)
         house.receiver.routes["/hook"] = _receiving(house)
-        environment = _environment(folder, database_url, ca_file, settings)
         commands: dict[str, tuple[str, ...]] = {"serve": (*CALLWRIGHT, "serve", "--fd", str(listener.fileno()))}
         commands |= {f"worker-{number + 1}": (*program, "worker") for number in range(workers)}
         for name, words in commands.items():
             house.processes[name] = Process(
                 *words,
-                environment=environment,
+                environment=house.environment,
                 at_first=at_first or {},
                 log=folder / f"{name}.log",
                 inherited=(listener.fileno(),) if name == "serve" else (),
             )
         with _told_more(house):
-            async with _supervised(list(house.processes.values())):
+            async with _supervised(house):
                 yield house
 
 
 @asynccontextmanager
-async def _supervised(processes: list[Process]) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as group:
-        for process in processes:
+async def _supervised(house: House) -> AsyncIterator[None]:
+    async with house.group as group:
+        for process in house.processes.values():
             group.create_task(process.supervise())
         try:
             yield
         finally:
-            for process in processes:
+            for process in house.processes.values():
                 process.stop()
 
 

@@ -35,6 +35,8 @@ class Load:
         self.accepted = 0
         self.duplicates = 0
         self.heard: set[str] = set()
+        self.moments: list[float] = []
+        """When a callback came, each."""
         self._waited_for: set[str] = set()
         self._chance = random.Random(seed)
         self._sent: deque[list[dict[str, Any]]] = deque(maxlen=50)
@@ -109,6 +111,7 @@ class Load:
         await self._receive(request, writer)  # without waiting for anything in between
         self.house.acknowledges = 204
         self.heard.add(call_id)
+        self.moments.append(time.monotonic())
         self._waited_for.discard(call_id)
         self._news.set()
 

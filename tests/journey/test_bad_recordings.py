@@ -3,6 +3,7 @@
 import asyncio
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ async def test_each_bad_recording_fails_with_its_own_reason_and_the_good_one_is_
     house: House, tmp_path: Path
 ) -> None:
     urls = bad_recordings(house, tmp_path)
-    limits = {
+    limits: dict[str, Any] = {
         "fetch_limits": FetchLimits(max_bytes=2_000_000, max_seconds=5, stall_seconds=1),
         "decode_limits": DecodeLimits(seconds=60),
     }

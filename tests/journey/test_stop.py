@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from callwright.db import Pool
 from callwright.sealing import Sealer
-from callwright.worker import tools_of, work
+from callwright.worker import Width, tools_of, work
 from journey_house import RECORDINGS, House, working
 
 TURNS = [{"speaker": "customer", "start": 1, "end": 2, "text": "Hello, who is this?"}]
@@ -25,7 +25,7 @@ async def test_a_step_that_takes_too_long_is_given_back_and_done_by_the_next(hou
     await house.push(house.record("call", url, transcript=TURNS))
     stop = asyncio.Event()
     async with tools_of(house.settings) as tools:
-        task = asyncio.create_task(work(tools, stop=stop, compute=1, drain=0.1))
+        task = asyncio.create_task(work(tools, stop=stop, width=Width(1), drain=0.1))
         await asked.wait()
         stop.set()
         await task
@@ -40,7 +40,7 @@ async def test_a_worker_with_another_secret_key_uses_up_no_try_of_a_callback(hou
     await house.push(house.record("call", house.recordings.answer("/gone", status=404)))
     stop = asyncio.Event()
     async with tools_of(house.settings) as tools:
-        task = asyncio.create_task(work(replace(tools, sealer=Sealer(bytes(32))), stop=stop, compute=1))
+        task = asyncio.create_task(work(replace(tools, sealer=Sealer(bytes(32))), stop=stop, width=Width(1)))
         async with asyncio.timeout(30):
             while not await rows.fetchval(JOB_TRIES):  # noqa: ASYNC110 - nothing tells us
                 await asyncio.sleep(0.05)

@@ -21,7 +21,10 @@ import tiny_whisper
 from callwright.errors import SetupError, StepFailed
 from callwright.transcription import Transcript, faster_whisper
 from callwright.transcription.conversation import transcribe
-from callwright.transcription.engine import EngineOptions, check_engine, load_engine
+from callwright.transcription.engine import BatchEngine, EngineOptions, check_engine, load_engine
+from callwright.transcription.faster_whisper import FasterWhisper
+from callwright.transcription.pieces import REACH_SECONDS
+from callwright.transcription.vad import Floats
 from sound import CALL, RATE, shared, written
 
 
@@ -52,6 +55,87 @@ def test_words_have_times_and_confidence(model: Path) -> None:
     assert all(0 <= word.start <= word.end <= 30 for word in heard.segments)
     assert all(word.confidence is not None and 0 <= word.confidence <= 1 for word in heard.segments)
     assert {type(word.start) for word in heard.segments} == {float}
+
+
+def sounds() -> list[Floats]:
+    """Pieces of several lengths, of which this model says something."""
+    speech = shared("jfk.wav")[0].astype(np.float32) / 32_768
+    return [speech[: 3 * RATE], speech[RATE:], speech[5 * RATE : 9 * RATE]]
+
+
+def test_on_a_processor_pieces_are_heard_one_after_the_other(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = load_engine(f"faster-whisper:{model}")
+    assert isinstance(engine, BatchEngine)
+    assert isinstance(engine, FasterWhisper)
+    assert (engine.name, engine.batch) == ("faster-whisper", 1)
+    monkeypatch.setattr(engine, "_batched", None)
+    assert [heard.language for heard in engine.transcribe_together(sounds()[:1], ("en",))] == ["en"]
+
+
+def test_a_batch_is_heard_as_its_pieces_are(model: Path) -> None:
+    """The same weights on the same sound: each piece has its own words at its own times, whatever is beside it."""
+    engine = load_engine(f"faster-whisper:{model}", EngineOptions(batch=3))
+    assert isinstance(engine, FasterWhisper)
+    assert (engine.name, engine.batch) == ("faster-whisper-batched", 3)
+    pieces = sounds()
+    together = engine.transcribe_together(pieces, ("en-US",))
+    for samples, heard in zip(pieces, together, strict=True):
+        assert heard.language == "en"
+        assert heard.segments
+        assert all(0 <= word.start <= word.end <= len(samples) / RATE for word in heard.segments)
+    other = engine.transcribe_together(pieces[::-1], ("en-US",))[::-1]
+    for heard, again in zip(together, other, strict=True):
+        assert [word.text for word in again.segments] == [word.text for word in heard.segments]
+        assert [word.start for word in again.segments] == pytest.approx(
+            [word.start for word in heard.segments], abs=0.1
+        )
+
+
+def test_a_batch_reaches_the_model_in_one_go(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = load_engine(f"faster-whisper:{model}", EngineOptions(batch=3))
+    assert isinstance(engine, FasterWhisper)
+    sizes = []
+    whole = engine._batched.generate_segment_batched
+
+    def counted(features: Floats, *rest: object) -> object:
+        sizes.append(len(features))
+        return whole(features, *rest)
+
+    monkeypatch.setattr(engine._batched, "generate_segment_batched", counted)
+    engine.transcribe_together(sounds(), ("en",))
+    assert sizes == [3]
+    engine.transcribe_together(sounds(), ())
+    assert sizes == [3], "where the language has to be found out, each piece is heard by itself"
+
+
+def test_a_gpu_hears_eight_at_a_time(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faster_whisper.WhisperModel", OnGpu)
+    assert [FasterWhisper(model, "m", batch).batch for batch in (None, 1, 20)] == [8, 1, 20]
+
+
+class OnGpu:
+    """As much of a model on a GPU as is asked for it: there is none here."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.model = self
+        self.device = "cuda"
+
+
+def test_a_call_in_batches_keeps_to_the_same_checks(model: Path, tmp_path: Path) -> None:
+    recording = written(tmp_path, shared(CALL)[:, : 15 * RATE])
+    engine = load_engine(f"faster-whisper:{model}", EngineOptions(batch=4))
+    transcript = transcribe(**recording, engine=engine, languages=("en-US",))
+    assert (transcript.engine, transcript.quality) == ("faster-whisper-batched", "final")
+    assert transcript.turns
+    assert transcript.coverage is not None
+    assert transcript.dropped is not None
+    for turn in transcript.turns:
+        nearest = min(
+            max(span.start - turn.end, turn.start - span.end, 0.0)
+            for span in transcript.speech
+            if span.speaker == turn.speaker
+        )
+        assert nearest <= REACH_SECONDS, "nothing was said where nobody spoke"
 
 
 def test_a_call_goes_through_in_a_process_of_its_own(model: Path, tmp_path: Path) -> None:

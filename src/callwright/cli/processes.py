@@ -13,7 +13,9 @@ from rich.text import Text
 
 from callwright import __version__
 from callwright.cli.session import command_settings, database, out, print_json, process_settings
+from callwright.errors import SetupError
 from callwright.logs import configure_logging
+from callwright.queue import STEPS, Step
 from callwright.settings import default_data_dir, load_settings
 from callwright.up import prepare, run_up
 
@@ -75,18 +77,37 @@ def serve(
     uvloop.run(run())
 
 
-def worker() -> None:
+def worker(
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            show_default="all",
+            help="The steps whose jobs it takes, comma-separated: fetch, transcribe, analyse, deliver.",
+        ),
+    ] = None,
+) -> None:
     """Run the worker on the database that CALLWRIGHT_DATABASE_URL names."""
     import uvloop  # noqa: PLC0415 - other commands start without it
 
     from callwright.worker import run_worker  # noqa: PLC0415 - likewise
 
+    does = _steps(steps)
     settings = process_settings("worker")
 
     async def run() -> None:
-        await run_worker(settings, stop=stop_on_signal())
+        await run_worker(settings, stop=stop_on_signal(), steps=does)
 
     uvloop.run(run())
+
+
+def _steps(named: str | None) -> tuple[Step, ...]:
+    """The steps that an option names."""
+    if named is None:
+        return STEPS
+    words = [word.strip() for word in named.split(",")]
+    if unknown := [word for word in words if word not in STEPS]:
+        raise SetupError(f"There is no step {unknown[0]!r}", f"Name some of {', '.join(STEPS)}, with commas in between")
+    return tuple(step for step in STEPS if step in words)
 
 
 def migrate() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from callwright.errors import StepFailed
 from callwright.transcription import Dropped, Span, Speaker, Transcript, Turn
-from callwright.transcription.engine import Engine, Heard
+from callwright.transcription.engine import BatchEngine, Engine, Heard
 from callwright.transcription.hallucinations import without_loops, without_stock_phrases
 from callwright.transcription.languages import vote
 from callwright.transcription.pieces import Begun, Piece, Said, groups, pieces, placed, sound, spoken, together
@@ -104,16 +104,16 @@ def complete(recording: Samples, begun: Begun, seconds: float, *, engine: Engine
     Raises:
         StepFailed: Whatever the engine raises.
     """
-    parts = groups(begun, recording.shape[1] / RATE)
-    return finish(begun, [hear(recording, group, begun.language, engine=engine) for group in parts], seconds)
+    rest = [piece for group in groups(begun, recording.shape[1] / RATE) for piece in group]
+    return finish(begun, [hear(recording, rest, begun.language, engine=engine)], seconds)
 
 
 def hear(recording: Samples, group: Sequence[Piece], language: str | None, *, engine: Engine) -> Said:
-    """Put a group of pieces into words.
+    """Put a group of pieces into words, as many at a time as the engine takes.
 
     Args:
         recording: As in `begin`.
-        group: One of `pieces.groups`.
+        group: One of `pieces.groups`, or all of them.
         language: BCP 47 tag of what is spoken; None where the engine has to find out, piece by piece.
         engine: The same as in `begin`.
 
@@ -121,7 +121,16 @@ def hear(recording: Samples, group: Sequence[Piece], language: str | None, *, en
         StepFailed: Whatever the engine raises.
     """
     languages = () if language is None else (language,)
-    return together(placed(engine.transcribe(sound(recording, piece), languages).segments, piece) for piece in group)
+    if not isinstance(engine, BatchEngine):
+        return together(
+            placed(engine.transcribe(sound(recording, piece), languages).segments, piece) for piece in group
+        )
+    said = []
+    for first in range(0, len(group), engine.batch):
+        batch = group[first : first + engine.batch]
+        heard = engine.transcribe_together([sound(recording, piece) for piece in batch], languages)
+        said += [placed(each.segments, piece) for each, piece in zip(heard, batch, strict=True)]
+    return together(said)
 
 
 def finish(begun: Begun, rest: Iterable[Said], seconds: float) -> Transcript:

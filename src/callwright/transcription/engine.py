@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from callwright.errors import SetupError
 from callwright.transcription.vad import Floats
@@ -78,6 +78,33 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchEngine(Engine, Protocol):
+    """An engine that hears several pieces in about the time of one, as a GPU does.
+
+    Attributes:
+        batch: How many at a time; 1 where it has been told to hear one after the other.
+    """
+
+    @property
+    def batch(self) -> int: ...  # noqa: D102 - as above
+
+    def transcribe_together(self, sounds: Sequence[Floats], languages: tuple[str, ...]) -> list[Heard]:
+        """Put several pieces into words, each by itself; see `Engine.transcribe`.
+
+        Args:
+            sounds: At most `batch`, each as `samples` there.
+            languages: As there, of all of them.
+
+        Returns:
+            What was heard in each.
+
+        Raises:
+            StepFailed: As there.
+        """
+        ...
+
+
 _MODULES = {
     "pocketsphinx": "callwright.transcription.pocketsphinx",
     "faster-whisper": "callwright.transcription.faster_whisper",
@@ -93,11 +120,13 @@ class EngineOptions:
         api_key: For a speech server that asks for one.
         ca_file: PEM file with further certificate authorities to trust, for a speech server.
         models: The folder into which `pull_model` puts models.
+        batch: Pieces that an engine which takes several hears at a time; None as many as are good where it runs.
     """
 
     api_key: str | None = None
     ca_file: Path | None = None
     models: Path | None = None
+    batch: int | None = None
 
 
 class _EngineModule(Protocol):

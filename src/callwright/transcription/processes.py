@@ -40,10 +40,14 @@ class _Slot:
     """One process; made anew when it dies.
 
     Args:
-        load: Makes it ready, inside, and gives its process id; its engine is loaded then.
+        load: Makes it ready, inside, and gives its process id and its engine's name; its engine is loaded then.
+
+    Attributes:
+        engine: That name, once it is ready.
     """
 
-    def __init__(self, load: Callable[[], int]) -> None:
+    def __init__(self, load: Callable[[], tuple[int, str]]) -> None:
+        self.engine = ""
         self._load = load
         self._executor: ProcessPoolExecutor | None = None
         self._pid = 0
@@ -59,7 +63,7 @@ class _Slot:
             executor = ProcessPoolExecutor(1, mp_context=context, initializer=_settle)
             loop = asyncio.get_running_loop()
             try:
-                self._pid = await loop.run_in_executor(executor, self._load)
+                self._pid, self.engine = await loop.run_in_executor(executor, self._load)
             except Exception:
                 await _shut_down(executor)
                 raise
@@ -107,12 +111,14 @@ class Transcriber:
 
     Attributes:
         spec: Which engine, and which model, as in `load_engine`.
+        engine: The engine's name as in the transcript, which says how it hears.
     """
 
     def __init__(
         self, engines: list[_Slot], listeners: list[_Slot], spec: str = "", options: EngineOptions | None = None
     ) -> None:
         self.spec = spec
+        self.engine = engines[0].engine if engines else ""
         self._options = options or EngineOptions()
         self._engines: asyncio.Queue[_Slot] = asyncio.Queue()
         self._listeners: asyncio.Queue[_Slot] = asyncio.Queue()
@@ -238,14 +244,13 @@ def _settle() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _load(spec: str, options: EngineOptions) -> int:
-    load_engine(spec, options)
-    return os.getpid()
+def _load(spec: str, options: EngineOptions) -> tuple[int, str]:
+    return os.getpid(), load_engine(spec, options).name
 
 
-def _load_ears() -> int:
+def _load_ears() -> tuple[int, str]:
     find_speech(np.zeros((1, RATE), np.int16), 0)  # what it imports, and the model of speech activity
-    return os.getpid()
+    return os.getpid(), ""
 
 
 def _find_speech(path: Path, channels: int, samples: int, agent_channel: int) -> Found:
