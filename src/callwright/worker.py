@@ -147,7 +147,7 @@ async def tools_of(settings: Settings) -> AsyncIterator[Tools]:
             pool=pool,
             queue_pool=queue_pool,
             outbound=await stack.enter_async_context(Outbound(policy_of(settings))),
-            store=Store(settings.store_url or str(settings.data_dir / "store")),
+            store=Store(**settings.store()),
             transcriber=transcriber,
             analyser=analyser,
             sealer=sealer,
