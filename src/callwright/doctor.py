@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -27,7 +28,7 @@ from callwright.logs import mask
 from callwright.outbound import Outbound
 from callwright.partners import any_sealed_secret
 from callwright.recordings.confinement import is_confined
-from callwright.recordings.store import FREE_ERROR, FREE_WARNING, Store, free_bytes
+from callwright.recordings.store import AWAY, FREE_ERROR, FREE_WARNING, Store, free_bytes
 from callwright.sealing import Sealer, read_secret_key
 from callwright.settings import Settings
 from callwright.transcription.engine import EngineOptions, check_engine
@@ -35,6 +36,7 @@ from callwright.up import prepare, secret_key
 from callwright.worker import policy_of
 
 CHECK_SECONDS = 20.0
+HERE = ("localhost", "127.0.0.1", "::1")
 SKEW_WARNING, SKEW_ERROR = 1.0, 60.0
 """Seconds between our clock and the database's: rate windows and retries stretch, then signatures are refused."""
 
@@ -147,8 +149,7 @@ async def _secret(settings: Settings, connection: Connection) -> Finding:
 
 
 async def _store(settings: Settings) -> Finding:
-    url = settings.store_url or str(settings.data_dir / "store")
-    store = Store(url)
+    url, store = settings.store()["url"], Store(**settings.store())
     key, content = f"doctor/{os.urandom(8).hex()}", os.urandom(64)
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -156,20 +157,64 @@ async def _store(settings: Settings) -> Finding:
 
     try:
         await store.put(key, chunks())
-        back = await store.read(key, 0, len(content))
-    finally:
-        await store.delete(key)
+        try:
+            back, version = await store.read(key, 0, len(content)), await store.version(key)
+            encrypted = await _encryption(settings, store, key)
+        finally:
+            await store.delete(key)
+        left = await store.size(key)
+    except AWAY as error:
+        fix = "Let it be there, and let us write, read, remove and list; see docs/how-to/keep-recordings-in-s3.md"
+        said = str(error).partition("\n\nDebug source")[0]  # what follows is the library's own view of the same
+        return Finding("store", "error", mask(" ".join(said.split())), fix)
     if back != content:
         return Finding("store", "error", "What was written came back changed", "Check the disk or the object store")
+    if left is not None:
+        return Finding("store", "error", "What was removed is still there", "Let no retention lock keep its objects")
     free = free_bytes(url)
     if free is None:
-        parts = urlsplit(url)
-        return Finding("store", "ok", f"{parts.scheme}://{parts.netloc} takes and gives back")
+        return _of_objects(settings, store, encrypted, version)
     message = f"{url} takes and gives back; {free / 1e9:.1f} GB free"
     if free < FREE_WARNING:
         state: State = "error" if free < FREE_ERROR else "warning"
         return Finding("store", state, message, "Free some space, or set CALLWRIGHT_STORE_URL to a larger place")
     return Finding("store", "ok", message)
+
+
+async def _encryption(settings: Settings, store: Store, key: str) -> str | None:
+    """How an S3 store says that it has encrypted an object, where it was told to."""
+    if settings.store_encryption is None:
+        return None
+    async with httpx.AsyncClient(verify=_trusted(settings), timeout=10) as client:
+        answer = await client.head(await store.link(key, 60, "HEAD"))
+    said: str | None = answer.headers.get("x-amz-server-side-encryption")
+    return said
+
+
+def _of_objects(settings: Settings, store: Store, encrypted: str | None, version: str | None) -> Finding:
+    """What there is to say of an object store that takes and gives back."""
+    parts = urlsplit(settings.store()["url"])
+    name = f"{parts.scheme}://{parts.netloc}"
+    if encrypted != settings.store_encryption:
+        said = f"says {encrypted}" if encrypted else "does not say that it encrypts"
+        message = f"{name} is told to encrypt by {settings.store_encryption}, and {said}"
+        return Finding("store", "error", message, "Set CALLWRIGHT_STORE_ENCRYPTION to what the store can do")
+    if version is not None:
+        message = f"{name} keeps old versions: what is erased stays in it"
+        return Finding(
+            "store", "warning", message, "Switch versions off, or let a rule of the bucket drop old ones soon"
+        )
+    if store.origin is not None and store.origin.startswith("http://") and urlsplit(store.origin).hostname not in HERE:
+        message = f"{name} takes and gives back, but recordings cross the network as they are, to {store.origin}"
+        return Finding("store", "warning", message, "Give the store TLS and an https:// endpoint")
+    return Finding("store", "ok", f"{name} takes and gives back" + (f", encrypted by {encrypted}" if encrypted else ""))
+
+
+def _trusted(settings: Settings) -> ssl.SSLContext:
+    context = httpx.create_ssl_context()
+    if settings.ca_file:
+        context.load_verify_locations(settings.ca_file)
+    return context
 
 
 async def _decoder(_settings: Settings) -> Finding:
@@ -206,11 +251,8 @@ async def _analyser(settings: Settings) -> Finding:
     )
     if settings.analyser != "llm" or settings.llm_base_url is None:
         return Finding("analyser", "ok", f"{analyser.name}, version {analyser.version}")
-    verify = httpx.create_ssl_context()
-    if settings.ca_file:
-        verify.load_verify_locations(settings.ca_file)
     try:
-        async with httpx.AsyncClient(verify=verify, timeout=10) as client:
+        async with httpx.AsyncClient(verify=_trusted(settings), timeout=10) as client:
             headers = {"authorization": f"Bearer {key}"} if key else {}
             answer = await client.get(f"{settings.llm_base_url.rstrip('/')}/models", headers=headers)
     except httpx.HTTPError as error:
@@ -291,7 +333,7 @@ async def _public_url(settings: Settings) -> Finding:
             f"{settings.public_url} is not an address",
             "Set CALLWRIGHT_PUBLIC_URL, as https://calls.example.com",
         )
-    if parts.hostname in ("localhost", "127.0.0.1", "::1"):
+    if parts.hostname in HERE:
         fix = "Set CALLWRIGHT_PUBLIC_URL to the address that partners use"
         return Finding("public URL", "warning", f"{settings.public_url} is reached from this machine only", fix)
     if parts.scheme == "http":

@@ -4,9 +4,9 @@ import os
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from callwright.errors import SetupError
@@ -16,6 +16,18 @@ def default_data_dir() -> Path:
     """The folder for the database and the recordings where no setting names one."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "callwright"
+
+
+Encryption = Literal["AES256", "aws:kms"]
+
+
+class StorePlace(TypedDict):
+    """What opens the store: the arguments of `recordings.store.Store`."""
+
+    url: str
+    encryption: Encryption | None
+    kms_key: str | None
+    ca_file: Path | None
 
 
 class Settings(BaseSettings):
@@ -48,7 +60,21 @@ class Settings(BaseSettings):
     store_url: str | None = Field(
         None,
         description="where recordings are kept: a folder, or `s3://bucket/prefix`, `gs://bucket/prefix`, "
-        "`az://container/prefix`; the folder `store` in the data folder without it",
+        "`az://container/prefix`; the folder `store` in the data folder without it "
+        "([how](../how-to/keep-recordings-in-s3.md))",
+    )
+    store_encryption: Encryption | None = Field(
+        None,
+        description="how an `s3://` store is told to encrypt each recording: `AES256`, or `aws:kms` with a key of a "
+        "key service; without it as the bucket's own rule says",
+    )
+    store_kms_key: str | None = Field(
+        None, description="the id or ARN of the key for `aws:kms`; without it the account's own key for S3"
+    )
+    play_from_store: bool = Field(
+        default=False,
+        description="whether browsers get recordings from an `s3://` store itself, by links that are valid for five "
+        "minutes, instead of through Callwright; the store must be reachable from where managers are",
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
@@ -140,6 +166,20 @@ class Settings(BaseSettings):
         "(../explanation/fairness.md#hosts-that-hang)",
     )
 
+    @field_validator("store_encryption", "play_from_store")
+    @classmethod
+    def _only_of_s3(cls, value: object, others: ValidationInfo) -> object:
+        if value and not (others.data.get("store_url") or "").startswith("s3://"):
+            raise ValueError("it needs a store in S3: set CALLWRIGHT_STORE_URL to s3://bucket/prefix, or leave it out")
+        return value
+
+    @field_validator("store_kms_key")
+    @classmethod
+    def _only_of_kms(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if value and others.data.get("store_encryption") != "aws:kms":
+            raise ValueError("it is the key for aws:kms: set CALLWRIGHT_STORE_ENCRYPTION to that, or leave it out")
+        return value
+
     @field_validator("allow_networks", mode="before")
     @classmethod
     def _split_networks(cls, value: object) -> object:
@@ -149,6 +189,15 @@ class Settings(BaseSettings):
     @classmethod
     def _split_ports(cls, value: object) -> object:
         return tuple(int(p) for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    def store(self) -> StorePlace:
+        """Where recordings are kept, and how."""
+        return {
+            "url": self.store_url or str(self.data_dir / "store"),
+            "encryption": self.store_encryption,
+            "kms_key": self.store_kms_key,
+            "ca_file": self.ca_file,
+        }
 
     def metrics_at(self) -> tuple[str, int] | None:
         """Host and port of `metrics_address`."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import cache, partial
 from pathlib import Path
@@ -80,7 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.secret_key is None:
         raise SetupError("CALLWRIGHT_SECRET_KEY is not set", "Make one with: head -c 32 /dev/urandom | base64")
     url = settings.database_url.get_secret_value()
-    open_store = cache(partial(Store, settings.store_url or str(settings.data_dir / "store")))
+    open_store = cache(partial(Store, **settings.store()))
+    origin = _origin_of_links(settings, open_store)
     sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
     redis = RedisLimiter(settings.redis_url.get_secret_value()) if settings.redis_url else None
 
@@ -96,14 +97,14 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.token_keys = TokenKeys(pool, sealer)
         app.state.places = Places(PAGES_AT_A_TIME, PAGES_OF_A_PARTNER)
         app.state.frame_localhost = settings.frame_localhost
-        app.state.open_store = open_store
+        app.state.open_store, app.state.recordings_origin = open_store, origin
         await asyncio.to_thread(compile_templates)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(pool.close)
             scratch = stack.enter_context(scratch_folder(Path(tempfile.gettempdir())))
             app.state.reads = await stack.enter_async_context(_reads(settings, pool))
             app.state.changes = live.Changes(app.state.reads)
-            app.state.listening = Listening(open_store, scratch)
+            app.state.listening = Listening(open_store, scratch, links=origin is not None)
             try:
                 yield
             finally:
@@ -116,6 +117,17 @@ def create_app(settings: Settings) -> FastAPI:
         app.router.routes.extend(part.router.routes)  # one flat list: what matches a path is found without nesting
     use_envelope(app)
     return app
+
+
+def _origin_of_links(settings: Settings, open_store: Callable[[], Store]) -> str | None:
+    """From where browsers get recordings; None where it is from us."""
+    origin = open_store().origin if settings.play_from_store else None
+    if origin is not None and origin.startswith("http://") and settings.public_url.startswith("https://"):
+        raise SetupError(
+            f"CALLWRIGHT_PLAY_FROM_STORE: pages at https:// may play nothing from {origin}",
+            "Give the store TLS, or leave the setting out",
+        )
+    return origin
 
 
 def _reads(settings: Settings, pool: Pool) -> AbstractAsyncContextManager[Reads]:
@@ -131,7 +143,7 @@ def _installation(settings: Settings) -> Installation:
         transcriber=mask(settings.transcriber),
         analyser=settings.analyser,
         llm_model=settings.llm_model if settings.analyser == "llm" else None,
-        store_url=settings.store_url or str(settings.data_dir / "store"),
+        store_url=settings.store()["url"],
     )
 
 

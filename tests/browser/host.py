@@ -21,7 +21,7 @@ from local_server import LocalServer, serve
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--test-third-party-cookie-phaseout"),
-    "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost",
 )
 CALLS, CRM, EVIL = "calls.test", "crm.test", "evil.test"
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from callwright import db, results
 from callwright.analysis import Analysis
-from callwright.recordings import Stored
+from callwright.recordings import MEDIA_TYPES, Stored
 from callwright.recordings.audio import decode
-from callwright.recordings.sniff import container_of
+from callwright.recordings.sniff import HEAD, container_of, sniff
 from callwright.recordings.store import Store
 from callwright.transcription import Span, Speaker, Transcript, Turn
 from dashboards.viewing import Screen
@@ -64,22 +64,22 @@ def sound_of(transcript: Transcript) -> Samples:
 
 async def spoken(
     screen: Screen, folder: Path, call_id: str, made: Analysis, transcript: Transcript, *, data: bytes | None = None,
-    **sent: Any,
+    store: Store | None = None, **sent: Any,
 ) -> bytes:  # fmt: skip
-    """Bring in a call that has ended with a recording, mu-law unless it is given, in the store of a folder.
+    """Bring in a call that has ended with a recording, mu-law unless it is given, in a store, else that of the folder.
 
     Returns:
         The recording.
     """
     recording = data or encode(sound_of(transcript), RATE, container="wav", codec="pcm_mulaw")
     await screen.call(call_id, made, seconds=round(transcript.seconds), **sent)
-    store, scope = Store(str(folder)), await screen.scope()
+    store, scope = store or Store(str(folder)), await screen.scope()
     key = f"recordings/{scope.partner_id}/{scope.subtenant_no}/{call_id.encode().hex()}"
 
     async def chunks() -> AsyncIterator[bytes]:
         yield recording
 
-    await store.put(key, chunks())
+    await store.put(key, chunks(), media_type=lambda: MEDIA_TYPES[sniff(recording[:HEAD])])
     path = await store.get(key, folder / "unused")
     with path.open("rb") as file:
         stored = Stored(key, len(recording), "ab" * 32, container_of(file))

@@ -136,10 +136,12 @@ async def test_nobody_else_hears_anything(screen: Screen, part: str) -> None:
 
 
 async def test_a_recording_that_is_gone_from_the_store_is_told_as_none(screen: Screen, folder: Path) -> None:
-    await spoken(screen, folder, "lost", analysis(), TALK)
     scope = await screen.scope()
-    await Store(str(folder)).delete(f"recordings/{scope.partner_id}/{scope.subtenant_no}/{b'lost'.hex()}")
-    assert (await screen.open("/call-recording/lost")).status_code == 404
+    for call_id, data in (("lost", None), ("lost-mp3", MP3)):
+        await spoken(screen, folder, call_id, analysis(), TALK, data=data)
+        key = f"recordings/{scope.partner_id}/{scope.subtenant_no}/{call_id.encode().hex()}"
+        await Store(str(folder)).delete(key)
+        assert (await screen.open(f"/call-recording/{call_id}")).status_code == 404
 
 
 async def test_a_recording_that_broke_in_the_store_is_told(screen: Screen, folder: Path) -> None:
@@ -159,12 +161,17 @@ async def test_a_store_that_is_away_is_a_matter_of_time(
 ) -> None:
     await spoken(screen, folder, "away", analysis(), TALK)
 
-    async def away(*_: object) -> None:
+    async def away(*_: object) -> bytes:
         raise OSError("no such host")
 
+    async def away_too(*_: object) -> AsyncIterator[bytes]:
+        yield await away()
+
     monkeypatch.setattr(Store, "size", away)
-    answer = await screen.open("/call-recording/away")
-    assert (answer.status_code, int(answer.headers["retry-after"]) >= 1) == (503, True)
+    monkeypatch.setattr(Store, "stream", away_too)
+    for path in ("/call-recording/away", PATH):
+        answer = await screen.open(path)
+        assert (answer.status_code, int(answer.headers["retry-after"]) >= 1) == (503, True)
 
 
 async def test_nothing_of_the_database_is_held_while_a_recording_flows(

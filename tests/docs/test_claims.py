@@ -18,6 +18,8 @@ from callwright.errors import NotFound
 from callwright.recordings.audio import DecodeLimits
 from callwright.recordings.decoder import HIGHEST_RATE, LOWEST_RATE
 from callwright.recordings.fetch import FetchLimits
+from callwright.recordings.listening import LINK_SECONDS
+from callwright.recordings.store import BUFFER
 from callwright.reports import read_batch, read_call
 from callwright.transcription import pieces
 from docs.answers import SOURCE
@@ -32,7 +34,7 @@ SCOPED = (
 """The tables of what partners send and get."""
 ASKS = re.compile(rf"(?i)\b(?:from|join|into|update)\s+(?:{'|'.join(SCOPED)})\b")
 
-COUNT = {3: "three", 4: "four"}
+COUNT = {3: "three", 4: "four", 5: "five"}
 FETCH, DECODE, RETRY = FetchLimits(), DecodeLimits(), RetryPolicy()
 ERRORS, HOW_TO = "docs/reference/errors.md", "docs/how-to/"
 
@@ -61,6 +63,8 @@ ERRORS, HOW_TO = "docs/reference/errors.md", "docs/how-to/"
         (HOW_TO + "receive-callbacks.md", f"tried again {COUNT[callbacks.TRIES - 1]} times"),
         (HOW_TO + "receive-callbacks.md", f"about {RETRY.first_wait:g} seconds, one minute and six minutes later"),
         (HOW_TO + "run-on-your-own-postgresql.md", f"at most {web.POOL_CONNECTIONS} connections"),
+        (HOW_TO + "keep-recordings-in-s3.md", f"Recordings above {BUFFER // 1024**2} MB are sent in parts"),
+        (HOW_TO + "keep-recordings-in-s3.md", f"for {COUNT[LINK_SECONDS // 60]} minutes, to whoever has it"),
         ("docs/quickstart.md", f"answers within {RETRY.timeout:g} seconds"),
     ],
 )
@@ -78,7 +82,7 @@ def test_figures_that_pages_put_into_words() -> None:
 
 def test_lock_files_hold_hashes_and_no_addresses() -> None:
     locks = sorted((ROOT / "requirements").glob("*.lock"))
-    assert [lock.name for lock in locks] == ["base.lock", "dev.lock", "node.lock", "uv.lock"]
+    assert [lock.name for lock in locks] == ["base.lock", "dev.lock", "node.lock", "s3.lock", "uv.lock"]
     for lock in locks:
         text = lock.read_text("utf-8")
         pinned = re.findall(r"^[a-z0-9][\w.-]*==", text, re.MULTILINE)

@@ -158,7 +158,7 @@ async def _found(pool: Pool, wanted: Wanted) -> tuple[int, Counter[str]]:
 async def _carry_out(pool: Pool, settings: Settings, wanted: Wanted, calls: int) -> None:
     async with db.transaction(pool, wanted.partner_id) as connection:
         erasure_id = await erasing.begin(connection, wanted, Asker("command", getpass.getuser()))
-    open_store = cache(partial(Store, settings.store_url or str(settings.data_dir / "store")))
+    open_store = cache(partial(Store, **settings.store()))
     columns = TextColumn("Erasing"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=calls)

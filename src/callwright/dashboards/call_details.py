@@ -15,6 +15,7 @@ from callwright.dashboards.embed import PageError, PageRoute, Viewer, Viewing
 from callwright.dashboards.rendering import render
 from callwright.db import Connection, Scope
 from callwright.errors import NotFound
+from callwright.recordings import listening
 from callwright.reports import call_page
 from callwright.reports.call_page import CallPage
 from callwright.reports.changes import CallOf
@@ -36,7 +37,10 @@ async def call_details(request: Request, viewer: Viewing, call_id: str) -> HTMLR
     page = await read_page(request, viewer, call_id)
     if page.call.state != "completed":
         return render(request, viewer, "call_waiting.html", status=409, call=page.call)
-    return render(request, viewer, "call_details.html", **shown(page))
+    origin: str | None = request.app.state.recordings_origin
+    request.state.media_origins = () if origin is None else (origin,)
+    link_seconds = None if origin is None else listening.LINK_SECONDS
+    return render(request, viewer, "call_details.html", **shown(page), link_seconds=link_seconds)
 
 
 @router.get("/call-state/{call_id:path}")

@@ -206,7 +206,7 @@ class PageRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             request.state.nonce = secrets.token_urlsafe(16)
-            request.state.frame_origins = ()
+            request.state.frame_origins = request.state.media_origins = ()
             if self.may_be_framed and request.app.state.frame_localhost:
                 request.state.frame_origins = (LOCALHOST,)
             async with AsyncExitStack() as request.state.holds:
@@ -264,14 +264,17 @@ def _compressed(request: Request, answer: Response) -> Response:
 
 
 def _set_policy(request: Request, answer: Response) -> None:
-    """Nothing is loaded from elsewhere or kept, the address goes nowhere, and only the partner's pages may frame it."""
+    """Nothing is loaded from elsewhere or kept, the address goes nowhere, and only the partner's pages may frame it.
+
+    But for recordings, on the page that plays one, from the store's own origin, where the operator wants it so.
+    """
     nonce = request.state.nonce
     directives = (
         "default-src 'none'",
         f"script-src 'nonce-{nonce}'",
         f"style-src 'nonce-{nonce}'",
         "img-src 'self'",
-        "media-src 'self'",
+        " ".join(("media-src 'self'", *request.state.media_origins)),
         "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 import orjson
 import structlog
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from callwright import db
 from callwright.dashboards.embed import PageError, PageRoute, Viewer, Viewing
@@ -31,12 +32,17 @@ _RANGE: Final = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*")
 # An id may hold a slash: it arrives percent-encoded, and the server has undone that before the path is matched.
 @router.api_route("/call-recording/{call_id:path}", methods=["GET", "HEAD"])
 async def recording(request: Request, viewer: Viewing, call_id: str) -> Response:
-    """Stream a recording, or the one range of it that is asked for (RFC 9110, section 14); several are sent whole."""
+    """Stream a recording, or the one range of it that is asked for (RFC 9110, section 14); several are sent whole.
+
+    Where the operator wants it so, who asks is sent on to the store, by a link that nobody else is told.
+    """
     recorded = await _found(request, viewer, call_id, call_page.read_recorded)
     listening: Listening = request.app.state.listening
     await request.state.holds.aclose()  # a copy may have to be made first: that waits for others, and asks no database
     try:
         playable = await listening.playable(recorded)
+        link = await listening.link(playable) if request.method == "GET" else None
+        return RedirectResponse(link) if link else await _answer(request, listening, playable)
     except FileNotFoundError:
         raise PageError(404, *NO_RECORDING) from None
     except StepFailed as failure:
@@ -45,7 +51,6 @@ async def recording(request: Request, viewer: Viewing, call_id: str) -> Response
     except AWAY as error:
         log.exception("store away", call_id=call_id)
         raise Unavailable from error
-    return _answer(request, listening, playable)
 
 
 @router.get("/call-waveform/{call_id:path}")
@@ -68,7 +73,7 @@ async def _found(
     return found
 
 
-def _answer(request: Request, listening: Listening, playable: Playable) -> Response:
+async def _answer(request: Request, listening: Listening, playable: Playable) -> Response:
     tag, size = f'"{playable.tag}"', playable.size
     headers = {"accept-ranges": "bytes", "etag": tag, "cross-origin-resource-policy": "same-origin"}
     if tag in (each.strip() for each in request.headers.get("if-none-match", "").split(",")):
@@ -84,7 +89,8 @@ def _answer(request: Request, listening: Listening, playable: Playable) -> Respo
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=playable.media_type)
     body = listening.stream(playable, start, end)
-    return Flow(body, status, headers, playable.media_type)
+    first = await anext(body, b"")  # a store that is away, or has lost it, is told while it can be
+    return Flow(body, status, headers, playable.media_type, first)
 
 
 def _asked(request: Request, tag: str) -> tuple[str, str] | None:

@@ -3,10 +3,21 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 Container = Literal["mp3", "wav", "aac", "mp4", "flac", "ogg", "webm"]
 """What the bytes of a recording say it is; M4A and MP4 are one container."""
+
+MEDIA_TYPES: Final[dict[Container, str]] = {
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "aac": "audio/aac",
+    "mp4": "audio/mp4",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "webm": "audio/webm",
+}
+"""As browsers know them."""
 
 
 def key_of(partner_id: int, call_id: str) -> str:

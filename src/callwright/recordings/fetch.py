@@ -11,7 +11,7 @@ from callwright import metrics, traces
 from callwright.errors import FailureCode, StepFailed
 from callwright.kill_points import reached
 from callwright.outbound import AddressRefused, ExchangeFailed, Outbound, Response, retry_after_seconds
-from callwright.recordings import Container, Stored
+from callwright.recordings import MEDIA_TYPES, Container, Stored
 from callwright.recordings.sniff import HEAD, sniff
 from callwright.recordings.store import Store
 
@@ -78,7 +78,7 @@ async def fetch(
             download = _Download(response, limits)
             with traces.part("download"):
                 async with aclosing(download.chunks()) as chunks:
-                    size = await store.put(key, chunks)
+                    size = await store.put(key, chunks, media_type=download.media_type)
                 traces.tell("bytes", size)
             metrics.RECORDING_BYTES.inc(size)
             return Stored(key=key, size=size, sha256=download.digest.hexdigest(), container=download.container)
@@ -97,6 +97,10 @@ class _Download:
         self.digest = hashlib.sha256()
         self._response = response
         self._limits = limits
+
+    def media_type(self) -> str:
+        """What it is, once its beginning is known."""
+        return MEDIA_TYPES[self.container]
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body, once its beginning is known to be a recording's."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from callwright.recordings import Container
+from callwright.recordings import MEDIA_TYPES, Container
 from callwright.recordings.audio import DEFAULT_LIMITS, DecodeLimits, write_copy
 from callwright.recordings.store import PIECE, Store
 
@@ -18,13 +18,12 @@ COPIES_AT_A_TIME = 2
 MOST_BYTES_A_SECOND = 33_000
 """What is streamed as it came: 16-bit stereo at 8 kHz still is; film and studio sound are copied, for phones' sake."""
 
-_AS_IT_CAME: Final[dict[tuple[Container, str], str]] = {
-    ("mp3", "mp3"): "audio/mpeg",
-    ("wav", "pcm_s16le"): "audio/wav",
-    ("wav", "pcm_u8"): "audio/wav",
-    ("mp4", "aac"): "audio/mp4",
-    ("flac", "flac"): "audio/flac",
-}
+LINK_SECONDS = 300
+"""How long a link to the store opens a recording; a player that is still at it then asks for another."""
+
+_AS_IT_CAME: Final[frozenset[tuple[Container, str]]] = frozenset(
+    {("mp3", "mp3"), ("wav", "pcm_s16le"), ("wav", "pcm_u8"), ("mp4", "aac"), ("flac", "flac")}
+)
 """What Chromium, Firefox and Safari all play (MDN, Web audio codec guide), by container and codec.
 
 G.711 in WAV, which telephony writes, is not on it; nor is AAC without a container, whose length no browser knows.
@@ -84,9 +83,18 @@ class Listening:
         open_store: Opens where the recordings are, once somebody listens: who only asks the API needs no store.
         scratch: A folder for what is on its way.
         limits: What making one copy may take.
+        links: Whether browsers are sent to the store, which must be in S3.
     """
 
-    def __init__(self, open_store: Callable[[], Store], scratch: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        scratch: Path,
+        limits: DecodeLimits = DEFAULT_LIMITS,
+        *,
+        links: bool = False,
+    ) -> None:
+        self._links = links
         self._open_store = open_store
         self._scratch = scratch
         self._limits = limits
@@ -110,11 +118,19 @@ class Listening:
             return Playable(recorded.key, recorded.size, media_type, recorded.sha256[:32])
         key = copy_key(recorded.key)
         size = await self._store.size(key) or await self._made(recorded.key)
-        return Playable(key, size, "audio/mpeg", f"{recorded.sha256[:32]}-{size}")
+        return Playable(key, size, MEDIA_TYPES["mp3"], f"{recorded.sha256[:32]}-{size}")
 
     def stream(self, playable: Playable, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Its bytes from `start` up to, not including, `end`, piece by piece as they are taken."""
         return self._store.stream(playable.key, start, end)
+
+    async def link(self, playable: Playable) -> str | None:
+        """Where the store itself gives it to whoever has the address, for a while; None where it is to come from us.
+
+        Raises:
+            OSError, obstore.exceptions.BaseError: Nobody gives the store's credentials just now (`store.AWAY`).
+        """
+        return await self._store.link(playable.key, LINK_SECONDS) if self._links else None
 
     async def aclose(self) -> None:
         """Break off what is being made."""
@@ -142,7 +158,7 @@ class Listening:
                 source = await self._store.get(key, folder / "source")
                 target = folder / "copy.mp3"
                 await write_copy(source, target, scratch=folder, limits=self._limits)
-                size = await self._store.put(copy_key(key), _read(target))
+                size = await self._store.put(copy_key(key), _read(target), media_type=lambda: MEDIA_TYPES["mp3"])
         if await self._store.size(key) is None:  # it was removed meanwhile, and its copy before this one was there
             await self._store.delete(copy_key(key))
             raise FileNotFoundError(key)
@@ -155,7 +171,7 @@ def _as_it_came(recorded: Recorded) -> str | None:
         return None
     if recorded.size > MOST_BYTES_A_SECOND * recorded.seconds or (recorded.channels or 0) > 2:
         return None
-    return _AS_IT_CAME.get((recorded.container, recorded.codec))
+    return MEDIA_TYPES[recorded.container] if (recorded.container, recorded.codec) in _AS_IT_CAME else None
 
 
 async def _read(path: Path) -> AsyncIterator[bytes]:

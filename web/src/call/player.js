@@ -54,7 +54,7 @@ export function openPlayer(root) {
   for (const name of ["timeupdate", "seeking", "loadedmetadata"]) {
     audio.addEventListener(name, () => showTime(part("seek"), shows("clock"), audio.currentTime, length));
   }
-  watch(audio, shows("state"));
+  watch(audio, shows("state"), 1000 * Number(root.dataset.linkSeconds));
   draw(root, audio, length);
   return player;
 }
@@ -70,17 +70,22 @@ function showTime(slider, output, time, length) {
   output.textContent = `${clock(time)} / ${clock(length)}`;
 }
 
-// Say what the recording waits for, and load it again with the token of now where the one before has expired.
-function watch(audio, output) {
+// Say what the recording waits for, and load it again where what opened it has expired: the token, or the link to the
+// store that the page's own address has led to. A browser asks for more by the link itself, for half a minute in vain.
+function watch(audio, output, linkLasts) {
   let used = token();
+  let since = performance.now();
+  const expired = () => linkLasts > 0 && performance.now() - since > linkLasts;
   let timer = setTimeout(() => audio.readyState === 0 && say("Preparing the recording. The first time takes a moment."), PATIENCE);
   const say = (words) => {
     if (output.textContent !== words) output.textContent = words;
   };
+  audio.addEventListener("loadstart", () => (since = performance.now()));
   audio.addEventListener("loadedmetadata", () => (clearTimeout(timer), say("")));
+  audio.addEventListener("waiting", () => expired() && reload());
   audio.addEventListener("error", () => {
     clearTimeout(timer);
-    if (used === token()) return say("The recording cannot be played just now. Open the page again to try once more.");
+    if (used === token() && !expired()) return say("The recording cannot be played just now. Open the page again to try once more.");
     reload();
   });
   document.addEventListener("callwright:token", () => (audio.error || audio.readyState === 0) && reload());
