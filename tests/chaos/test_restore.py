@@ -23,6 +23,7 @@ from chaos.guide import Guide
 from chaos.house import House, a_house
 from chaos.load import tone
 from chaos.soak import OWN_SERVER
+from chaos.test_kill_points import NO_ENGINE
 from docs.pages import ROOT, blocks
 from submissions import onboard, scope, submission
 
@@ -157,8 +158,8 @@ async def test_a_dump_that_was_taken_under_load(tmp_path: Path, guide: Guide) ->
     ):
         await prepare(old.url)
         await guide.type("A role for backups", server=old)
-        async with a_house(tmp_path, old.url) as house:
-            guide.variables |= dict(house.processes["worker-1"].environment)
+        async with a_house(tmp_path, old.url, TRANSCRIBER=NO_ENGINE) as house:
+            guide.variables |= {**house.processes["worker-1"].environment, "CALLWRIGHT_TRANSCRIBER": "pocketsphinx"}
             partner = Partner(house)
             erased = house.record("erased", house.recordings.url("/tone.wav"))
             await house.client.post("/api/v1/partner/ingest/batch-call", json={"data": [erased]})
@@ -209,7 +210,7 @@ async def test_the_last_moment_and_any_moment_before_it(tmp_path: Path, guide: G
         old = await stack.enter_async_context(a_server(tmp_path / "old", **settings))
         await prepare(old.url)
         await guide.type("A role for backups", server=old)
-        house = await stack.enter_async_context(a_house(tmp_path, old.url))
+        house = await stack.enter_async_context(a_house(tmp_path, old.url, TRANSCRIBER=NO_ENGINE))
         partner = Partner(house)
         async with partner.pushing():
             await heard(house, 5)

@@ -13,6 +13,7 @@ from callwright.up import prepare
 from chaos.guide import Guide
 from chaos.house import House, a_house
 from chaos.soak import OWN_SERVER
+from chaos.test_kill_points import NO_ENGINE
 from chaos.test_restore import SETTLING_SECONDS, Partner, a_server, heard
 from docs.pages import ROOT
 
@@ -50,10 +51,13 @@ async def replace(house: House, name: str, environment: dict[str, str]) -> None:
 async def test_to_the_next_release_and_back_while_calls_come_in(tmp_path: Path, next_release: Path) -> None:
     async with a_server(tmp_path / "server") as server:
         await prepare(server.url)
-        async with a_house(tmp_path, server.url) as house:
+        async with a_house(tmp_path, server.url, TRANSCRIBER=NO_ENGINE) as house:
             old = dict(house.processes["serve"].environment)
             new = {**old, "PYTHONPATH": str(next_release)}
-            guide, partner = Guide("docs/how-to/upgrade.md", **new), Partner(house)
+            guide, partner = (
+                Guide("docs/how-to/upgrade.md", **{**new, "CALLWRIGHT_TRANSCRIBER": "pocketsphinx"}),
+                Partner(house),
+            )
             async with partner.pushing():
                 await heard(house, 5)
                 too_early = await guide.start("callwright worker")
