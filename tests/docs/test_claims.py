@@ -82,7 +82,7 @@ def test_figures_that_pages_put_into_words() -> None:
 
 def test_lock_files_hold_hashes_and_no_addresses() -> None:
     locks = sorted((ROOT / "requirements").glob("*.lock"))
-    assert [lock.name for lock in locks] == ["base.lock", "dev.lock", "node.lock", "s3.lock", "uv.lock"]
+    assert [lock.name for lock in locks] == ["base.lock", "dev.lock", "node.lock", "s3.lock", "tools.lock", "uv.lock"]
     for lock in locks:
         text = lock.read_text("utf-8")
         pinned = re.findall(r"^[a-z0-9][\w.-]*==", text, re.MULTILINE)
