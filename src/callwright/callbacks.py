@@ -265,9 +265,7 @@ async def _end(connection: Connection, partner_id: int, callback_ids: list[str],
         WHERE partner_id = $1 AND callback_id = ANY($2::text[])
             AND (state = 'pending' OR state = 'undelivered' AND $3 = 'delivered') RETURNING callback_id
         """,
-        partner_id,
-        callback_ids,
-        state,
+        *(partner_id, callback_ids, state),
     )
     return {row["callback_id"] for row in rows}
 
