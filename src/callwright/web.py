@@ -80,8 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.secret_key is None:
         raise SetupError("CALLWRIGHT_SECRET_KEY is not set", "Make one with: head -c 32 /dev/urandom | base64")
     url = settings.database_url.get_secret_value()
-    open_store = cache(partial(Store, **settings.store()))
-    origin = _origin_of_links(settings, open_store)
+    origin = _origin_of_links(settings, open_store := cache(partial(Store, **settings.store())))
     sealer = Sealer(read_secret_key(settings.secret_key.get_secret_value()))
     redis = RedisLimiter(settings.redis_url.get_secret_value()) if settings.redis_url else None
 

@@ -33,7 +33,9 @@ def costs() -> dict[str, float]:
         "processed, PostgreSQL": measured(processor),
         "processed, worker": measured(processor.replace("([\\d.]+)", "[\\d.]+") + r", the worker ([\d.]+) ms"),
         "processed, decoding": measured(r"processor time of a call: .*decoding ([\d.]+) ms"),
-        "words by pocketsphinx": 60_000 * 24 / measured(r"one process of pocketsphinx transcribes \| (\d+) hours a day"),
+        "words by pocketsphinx": 60_000
+        * 24
+        / measured(r"one process of pocketsphinx transcribes \| (\d+) hours a day"),
         "rows and indexes": 1000 * measured(r"database of a million calls +\| ([\d.]+) GB"),
     }
 
@@ -99,8 +101,7 @@ def test_what_is_needed_follows(row: list[str]) -> None:
 
 
 def test_money_follows_from_the_prices_that_are_assumed() -> None:
-    assert {name: f"${number(value)}" for name, value in money().items()} == dict(
-        (name, value) for name, value, *_ in rows("What a million calls cost")
-    )
+    shown = {name: value for name, value, *_ in rows("What a million calls cost")}
+    assert shown == {name: f"${number(value)}" for name, value in money().items()}
     for name, price in PRICES.items():
         assert f"${price:.3g} for a {name}" in " ".join(PAGE.split()), name
