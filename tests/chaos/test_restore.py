@@ -184,14 +184,7 @@ async def test_a_dump_that_was_taken_under_load(tmp_path: Path, guide: Guide) ->
                 assert "Erased again: 1 calls" in await guide.type("Erase again what was erased", having="reapply")
                 lost = partner.answered - restored
                 house.ledger.lost(lost)
-            orphan = house.store / "recordings" / "1" / "ab" / ("ab" * 32)
-            for path in (orphan, orphan.with_name(f"{orphan.name}.copy-1.mp3")):
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(b"of a call that was lost, and is not sent again")
-                os.utime(path, (0, 0))
-            kept = len(files(house.store)) - 2
-            await guide.type("Recordings without a call, and calls without a recording", server=new)
-            assert len(files(house.store)) == kept, "these two alone are gone"
+            await find_orphans(guide, house, new)
             await partner.push_again()
             answer = await house.client.post("/api/v1/partner/ingest/batch-call", json={"data": [erased]})
             assert answer.json()["data"]["duplicates"] == 1
@@ -250,22 +243,7 @@ async def test_a_disk_that_is_lost_takes_no_accepted_call_along(tmp_path: Path, 
         async with asyncio.timeout(SETTLING_SECONDS):
             while not await connection.fetchval(FOLLOWED):  # noqa: ASYNC110 - another process connects
                 await asyncio.sleep(0.05)
-        pool = await open_pool(old.url, size=4, name="tests")
-        await onboard(pool)
-        whose, answered = await scope(pool), set[str]()
-
-        async def push_on(pusher: int) -> None:
-            for number in range(10_000):
-                call_id = f"call-{pusher}-{number}"
-                await calls.accept(pool, whose, [submission(call_id)])
-                answered.add(call_id)
-
-        pushers = [asyncio.create_task(push_on(number)) for number in range(4)]
-        while len(answered) < 100:  # noqa: ASYNC110 - the pushers do the work
-            await asyncio.sleep(0.01)
-        await kill(old)
-        await asyncio.gather(*pushers, return_exceptions=True)
-        pool.terminate()
+        answered = await accepted_until_killed(old)
         ended(receiving)
         await receiving.wait()
         shutil.rmtree(old.data_dir)
@@ -276,10 +254,43 @@ async def test_a_disk_that_is_lost_takes_no_accepted_call_along(tmp_path: Path, 
             assert await prepare(new.url) == []
 
 
+async def accepted_until_killed(server: EmbeddedPostgres) -> set[str]:
+    """Accept calls until a server is killed in the middle of it; gives those that were accepted."""
+    pool = await open_pool(server.url, size=4, name="tests")
+    await onboard(pool)
+    whose, answered = await scope(pool), set[str]()
+
+    async def push_on(pusher: int) -> None:
+        for number in range(10_000):
+            call_id = f"call-{pusher}-{number}"
+            await calls.accept(pool, whose, [submission(call_id)])
+            answered.add(call_id)
+
+    pushers = [asyncio.create_task(push_on(number)) for number in range(4)]
+    while len(answered) < 100:  # noqa: ASYNC110 - the pushers do the work
+        await asyncio.sleep(0.01)
+    await kill(server)
+    await asyncio.gather(*pushers, return_exceptions=True)
+    pool.terminate()
+    return answered
+
+
 def ended(shell: asyncio.subprocess.Process) -> None:
     """End a shell with what it runs."""
     with suppress(ProcessLookupError):
         os.killpg(shell.pid, signal.SIGTERM)
+
+
+async def find_orphans(guide: Guide, house: House, server: EmbeddedPostgres) -> None:
+    """Leave a recording of no call and its copy behind, and have the commands remove these two alone."""
+    orphan = house.store / "recordings" / "1" / "ab" / ("ab" * 32)
+    orphan.parent.mkdir(exist_ok=True)
+    before = len(files(house.store))
+    for path in (orphan, orphan.with_name(f"{orphan.name}.copy-1.mp3")):
+        path.write_bytes(b"of a call that was lost, and is not sent again")
+        os.utime(path, (0, 0))
+    await guide.type("Recordings without a call, and calls without a recording", server=server)
+    assert len(files(house.store)) == before
 
 
 async def restored(guide: Guide, folder: Path, *blocks: str) -> EmbeddedPostgres:

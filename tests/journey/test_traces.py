@@ -27,6 +27,26 @@ def of_call(span: "ReadableSpan") -> bool:
     return span.kind is not SpanKind.INTERNAL
 
 
+def traces_of(kept: "list[ReadableSpan]") -> "dict[int, list[ReadableSpan]]":
+    """The spans by their trace."""
+    by_trace: dict[int, list[ReadableSpan]] = defaultdict(list)
+    for span in kept:
+        assert span.context is not None
+        by_trace[span.context.trace_id].append(span)
+    return by_trace
+
+
+def assert_below_the_first(spans: "list[ReadableSpan]") -> None:
+    """A trace begins with its first span, and every step is right below that."""
+    first, *others = spans
+    assert first.parent is None
+    assert first.context is not None
+    steps = [span for span in others if of_call(span)]
+    assert {span.parent.span_id for span in steps if span.parent} == {first.context.span_id}
+    assert first.start_time is not None
+    assert all(first.start_time <= (span.start_time or 0) for span in others)
+
+
 def within_steps(spans: "list[ReadableSpan]") -> dict[str, list[str]]:
     """What is within each step, in the order of its end."""
     names = {span.context.span_id: span.name for span in spans if span.context}
@@ -53,23 +73,14 @@ async def test_a_call_is_one_trace_from_its_batch_to_its_callback(house: House) 
             await house.ended("good")
             await house.ended("gone")
     kept = [*web.get_finished_spans(), *worker.get_finished_spans()]
-    by_trace: dict[int, list[ReadableSpan]] = defaultdict(list)
-    for span in kept:
-        assert span.context is not None
-        by_trace[span.context.trace_id].append(span)
+    by_trace = traces_of(kept)
     stories = {tuple(span.name for span in spans if of_call(span)): spans for spans in by_trace.values()}
     assert set(stories) == {
         ("accept", "fetch", "transcribe", "deliver"),
         ("accept", "fetch", "deliver"),
     }
     for spans in stories.values():
-        first, *others = spans
-        assert first.parent is None
-        assert first.context is not None
-        steps = [span for span in others if of_call(span)]
-        assert {span.parent.span_id for span in steps if span.parent} == {first.context.span_id}
-        assert first.start_time is not None
-        assert all(first.start_time <= (span.start_time or 0) for span in others)
+        assert_below_the_first(spans)
     failed = next(span for span in stories["accept", "fetch", "deliver"] if span.name == "fetch")
     assert failed.status.status_code is StatusCode.ERROR
     assert (failed.attributes or {})["callwright.outcome"] == "failed: recording_not_found"

@@ -32,7 +32,7 @@ def export(
 def reapply(file: Annotated[Path, typer.Argument(help="What `callwright erasures export` wrote.")]) -> None:
     """After a restore: erase again what was erased since the backup, and know those calls as erased."""
     settings = command_settings()
-    open_store = cache(partial(Store, settings.store_url or str(settings.data_dir / "store")))
+    open_store = cache(partial(Store, **settings.store()))
 
     async def work(pool: Pool) -> Reapplied:
         return await reerasing.reapply(pool, open_store, file)
