@@ -171,6 +171,15 @@ async def analyse(url: str, *tables: str) -> None:
 
 async def answers(pool: Pool, scope: Scope, only: str = "") -> list[Figure]:
     """The median time of each question."""
+    bound = MOST_MILLISECONDS
+    return [
+        Figure(name, f"{taken:.0f} ms", f"{bound} ms", taken / bound, 1.0, at_most=True)
+        for name, taken in (await milliseconds(pool, scope, only)).items()
+    ]
+
+
+async def milliseconds(pool: Pool, scope: Scope, only: str = "") -> dict[str, float]:
+    """The median milliseconds of each question, by its name."""
     today = dt.datetime.now(dt.UTC).date() + dt.timedelta(1)
 
     def last(days: int, **filters: Any) -> Asked:
@@ -206,16 +215,14 @@ async def answers(pool: Pool, scope: Scope, only: str = "") -> list[Figure]:
         ),
         "calls of 92 days, one disposition": lambda: calls(last(92, disposition="won"), Wanted()),
     }
-    figures = []
-    for name, ask in questions.items():
-        if only not in name:
-            continue
-        taken = []
-        for number in range(WARM_UP + TIMES):
-            began = time.perf_counter()
-            await ask()
-            if number >= WARM_UP:
-                taken.append((time.perf_counter() - began) * 1000)
-        bound = MOST_MILLISECONDS
-        figures.append(Figure(name, f"{median(taken):.0f} ms", f"{bound} ms", median(taken) / bound, 1.0, at_most=True))
-    return figures
+    return {name: await _timed(ask) for name, ask in questions.items() if only in name}
+
+
+async def _timed(ask: Callable[[], Awaitable[object]]) -> float:
+    taken = []
+    for number in range(WARM_UP + TIMES):
+        began = time.perf_counter()
+        await ask()
+        if number >= WARM_UP:
+            taken.append((time.perf_counter() - began) * 1000)
+    return median(taken)

@@ -104,7 +104,7 @@ async def measure(scale: Scale) -> list[Figure]:
         await fill(small, few)
         await fill(large, many)
         async with serving(small) as of_small, serving(large) as of_large:
-            taken = await _in_turns([(small, of_small, few), (large, of_large, many)], scale)
+            taken = await in_turns([(small, of_small, few), (large, of_large, many)], scale)
     return [
         Figure(
             "ingest with many calls stored",
@@ -135,7 +135,7 @@ def _reading(name: str, seconds: list[list[float]], stored: tuple[int, int], wha
 
 
 @dataclass(slots=True)
-class _Taken:
+class Taken:
     """Calls per second and the median seconds of each reading, of the small database and of the large one."""
 
     rates: list[list[float]] = field(default_factory=lambda: [[], []])
@@ -144,9 +144,9 @@ class _Taken:
     filtered: list[list[float]] = field(default_factory=lambda: [[], []])
 
 
-async def _in_turns(houses: list[tuple[House, Api, int]], scale: Scale) -> _Taken:
+async def in_turns(houses: list[tuple[House, Api, int]], scale: Scale) -> Taken:
     """Measure each house, round by round after a warm-up."""
-    taken = _Taken()
+    taken = Taken()
     for number in range(scale.rounds + 1):
         for index, (house, api, stored) in enumerate(houses):
             whose = random.randrange(len(house.accounts))

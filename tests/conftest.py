@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from callwright import queue
-from callwright.db import Pool, open_pool
+from callwright.db import Pool, open_pool, partitions
 from callwright.db.embedded import EmbeddedPostgres
 from callwright.db.migrate import migrate
 from callwright.db.roles import EVERY_PARTNER
@@ -43,7 +43,7 @@ def names() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(server_url: str, names: Iterator[str]) -> Iterator[str]:
-    """The name of a database with the schema, to copy."""
+    """The name of a database with the schema, to copy; with CALLWRIGHT_TEST_PARTITIONS partitioned into as many."""
     name = next(names)
 
     async def make() -> None:
@@ -51,6 +51,8 @@ def template(server_url: str, names: Iterator[str]) -> Iterator[str]:
         connection = await asyncpg.connect(of_database(server_url, name))
         await migrate(connection)
         await queue.install(connection)
+        if into := os.environ.get("CALLWRIGHT_TEST_PARTITIONS"):
+            await partitions.partition(connection, await partitions.plan(connection, int(into)), lambda *_: None)
         await connection.close()
 
     with asyncio.Runner() as runner:

@@ -189,7 +189,7 @@ MANY = 12_000
 def scanned(plan: dict[str, Any], table: str) -> int:
     """The rows of a table that a plan has looked at."""
     own = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0))
-    here = round(own) if plan.get("Relation Name") == table else 0
+    here = round(own) if plan.get("Relation Name", "").startswith(table) else 0
     return here + sum(scanned(part, table) for part in plan.get("Plans", ()))
 
 

@@ -33,7 +33,7 @@ from callwright import (
 from callwright.analysis.engine import Analyser, load_analyser
 from callwright.bells import Bell
 from callwright.callbacks import RetryPolicy
-from callwright.db import Pool
+from callwright.db import Pool, partitions
 from callwright.db.readiness import fault_of
 from callwright.deliveries import Deliveries
 from callwright.errors import Unavailable
@@ -306,7 +306,7 @@ async def work(
 
 
 async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
-    """Trim the logs that grow with time and put back jobs that could not even be given back."""
+    """Trim the logs that grow with time, put back jobs that could not even be given back, renew statistics."""
     while not stop.is_set():
         try:
             async with db.beside(pool) as connection:
@@ -315,6 +315,8 @@ async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
             async with db.everywhere(pool) as connection:
                 await audit.keep_house(connection)
                 await idempotency.keep_house(connection)
+            async with db.beside(pool) as connection:
+                await partitions.keep_house(connection, stop)
         except Unavailable:
             log.warning("database away, housekeeping waits")
         except asyncpg.PostgresError:  # as a deadlock: no reason to end the worker

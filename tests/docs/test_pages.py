@@ -26,6 +26,7 @@ EVERY_PAGE = pytest.mark.parametrize("path", PAGES, ids=NAMES)
 CODE = [block for path in PAGES for block in blocks(path)]
 TESTS_ONLY = {
     "CALLWRIGHT_TEST_DATABASE_URL",
+    "CALLWRIGHT_TEST_PARTITIONS",
     "CALLWRIGHT_TEST_CHROMIUM",
     "CALLWRIGHT_TEST_DEPLOY",
     "CALLWRIGHT_TEST_REDIS",

@@ -12,6 +12,7 @@ from callwright.cli import (
     calls,
     console,
     customers,
+    database,
     erase,
     erasures,
     listen,
@@ -46,6 +47,7 @@ app.add_typer(erase.app, name="erase")
 app.add_typer(erasures.app, name="erasures")
 app.add_typer(rubrics.app, name="rubric")
 app.add_typer(token_keys.app, name="token-key")
+app.add_typer(database.app, name="db")
 app.command("analyse")(analyses.analyse)
 app.command("audit")(audit.show)
 app.command("console")(console.console)
