@@ -232,6 +232,7 @@ def test_connections_without_a_scope_are_taken_where_no_partners_rows_are() -> N
         "limits.py": ["beside"],
         "reanalysis.py": ["beside"],  # whether a job waits
         "queue.py": ["everywhere"],  # what is billed to whom
+        "reerasing.py": ["everywhere"],  # the marks of what was erased, whoever's, and what of it is back
         "reports/search_windows.py": ["everywhere"],  # no index answers it under a policy; told are ids alone
         "rollups.py": ["everywhere"],  # housekeeping
         "token_keys.py": ["everywhere"],  # no partner's
