@@ -6,8 +6,9 @@ from typing import Any, cast
 import pytest
 
 import told
-from callwright import pipeline
+from callwright import pipeline, results
 from callwright.analysis.engine import Analyser, load_analyser
+from callwright.db import Connection
 from callwright.pipeline import Tools
 from callwright.transcription import Transcript
 from test_outages import CALL, Stage, fetched, partner_id, recordings, seen, tools
@@ -71,3 +72,19 @@ async def test_where_a_quick_engine_breaks_the_words_are_kept_and_it_has_tries_o
     assert counted() == before
     await pipeline.walk(tools, "analyse", partner_id, "call-1")
     assert (await seen(tools.pool, CALL))[0][0] == "completed"
+
+
+async def test_what_the_database_refuses_of_the_judgement_costs_no_words(
+    tools: Tools, partner_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(connection: Connection, *_: object) -> None:
+        await connection.execute("SELECT 1 / 0")
+
+    await fetched(tools, partner_id)
+    monkeypatch.setattr(results, "save_analysis", refused)
+    before = counted()
+    await pipeline.walk(replace(tools, transcriber=cast("Any", Hears())), "transcribe", partner_id, "call-1")
+    assert await seen(tools.pool, CALL) == [("transcribed", 0, 0, None, "pending")]
+    assert await seen(tools.pool, "SELECT count(*) FROM transcripts") == [(1,)]
+    assert await seen(tools.pool, JOBS) == [("analyse",)]
+    assert counted() == before

@@ -82,6 +82,23 @@ def test_who_waits_for_a_host_waits_as_long_as_its_jobs_take() -> None:
     assert (slots.take(2, "a") or 0) > 10, "the second partner has not seen yet how slow it is"
 
 
+def test_a_fresh_job_finds_a_place_that_a_backfill_has_left_and_does_not_wait_for_it() -> None:
+    slots = Slots(64)
+    for _ in range(30):
+        done(slots, 1, "a", 3)
+    waits = [slots.take(1, "a", backfill=True) for _ in range(5_000)]
+    assert waits.count(None) == 15, "a quarter for a slow host, but one"
+    assert max(wait or 0 for wait in waits) > 200
+    assert slots.take(1, "a") is None
+    assert (slots.take(1, "a") or 0) < 1, "one of its own kind is before it, and no backfill"
+
+
+def test_of_few_places_a_backfill_leaves_none() -> None:
+    slots = Slots(64, at_a_host=3)
+    assert [slots.take(1, "a", backfill=True) is None for _ in range(4)] == [True, True, True, False]
+    assert slots.take(2, "a") is not None
+
+
 def test_a_quarter_for_a_partner_at_a_slow_host() -> None:
     slots = Slots(64)
     for _ in range(3):

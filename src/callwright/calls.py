@@ -349,26 +349,26 @@ async def fail(connection: Connection, call: Call, code: FailureCode, message: s
 
 async def retry(
     connection: Connection, partner_id: int, call_id: str, to: Literal["received", "fetched", "transcribed"]
-) -> bool:
+) -> str | None:
     """Put a call that failed back to the state in which its failing step finds it; its tries start anew.
 
     Returns:
-        False where there is no such call, or it has not failed.
+        Where its recording is; None where there is no such call, or it has not failed.
     """
-    moved = await connection.fetchval(
+    url: str | None = await connection.fetchval(
         """
         UPDATE calls SET state = $3, failure_code = NULL, failure_message = NULL, attempts = 0, outages = 0,
             open_tries = 0, changed_at = now(), ended_at = NULL, failed_at = NULL,
             callback_state = CASE WHEN callback_url IS NULL THEN 'none' ELSE 'pending' END
-        WHERE partner_id = $1 AND call_id = $2 AND state = 'failed' RETURNING true
+        WHERE partner_id = $1 AND call_id = $2 AND state = 'failed' RETURNING recording_url
         """,
         partner_id,
         call_id,
         to,
     )
-    if moved:
+    if url is not None:
         await ended_calls.forget(connection, partner_id, call_id)
-    return moved is not None
+    return url
 
 
 async def state_of(connection: Connection, partner_id: int, call_id: str) -> State | None:

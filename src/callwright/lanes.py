@@ -272,7 +272,7 @@ async def _placed(pool: Pool, slots: Slots | None, job: Job) -> AsyncIterator[Pl
         return
     payload = queue.payload_of(job)
     partner_id, host = payload["partner_id"], payload.get("host", "")
-    wait = slots.take(partner_id, host)
+    wait = slots.take(partner_id, host, backfill=payload.get("backfill", False))
     if wait is not None:
         raise NoPlace(timedelta(seconds=wait), "no place at the host")
     began = time.monotonic()

@@ -12,22 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import asyncpg
 import structlog
 
-from callwright import (
-    callbacks,
-    calls,
-    checkpoints,
-    db,
-    metrics,
-    partners,
-    queue,
-    results,
-    rubrics,
-    summaries,
-    traces,
-    tries,
-)
+from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, traces, tries
 from callwright.analysis.engine import Analyser
 from callwright.analysis.rubric import Rubric
 from callwright.callbacks import RetryPolicy
@@ -94,6 +82,8 @@ class Made:
     save: Callable[[Connection], Awaitable[None]]
     leaves: Literal["fetched", "transcribed", "completed"]
     next: queue.Step | None
+    otherwise: "Made | None" = None
+    """What of it is kept where the database refuses the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +152,8 @@ async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, 
 async def _judged_too(tools: Tools, call: Call, heard: Made, transcript: Transcript, rubric: Rubric) -> Made:
     """What `analyse` makes as well, saved with the words; where that comes to nothing, it has tries of its own."""
     try:
-        with metrics.STEP_SECONDS.labels("analyse").time():
+        with tries.timed("analyse"):
             judged = await analyse(tools, call, (transcript, rubric))
-            count_step("analyse", call, "done")
     except Exception:
         log.exception("not judged at once", call_id=call.call_id, partner_id=call.partner_id)
         return heard
@@ -173,7 +162,7 @@ async def _judged_too(tools: Tools, call: Call, heard: Made, transcript: Transcr
         await heard.save(connection)
         await judged.save(connection)
 
-    return replace(judged, save=save)
+    return replace(judged, save=save, otherwise=heard)
 
 
 async def _judged_by(connection: Connection, call: Call) -> tuple[Transcript, Rubric]:
@@ -288,6 +277,19 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         )
         return None
 
+    kept, made = await _kept(tools, name, call, made)
+    if not kept and not call.test:
+        await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
+    if made.otherwise is not None:
+        count_step("analyse", call, "done")
+    count_step(name, call, "done")
+    log.info("step done", step=name, state=made.leaves, call_id=call_id, partner_id=partner_id)
+    return None if call.test else False
+
+
+async def _kept(tools: Tools, name: queue.Step, call: Call, made: Made) -> tuple[bool, Made]:
+    """Save what was made, or what the database takes of it; gives whether a call has it, and what that was."""
+
     async def move(connection: Connection) -> bool:
         if not await calls.move(connection, call, made.leaves):
             return not (name == "fetch" and await _ended_without_a_recording(connection, call))
@@ -295,18 +297,19 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         await made.save(connection)
         reached(f"{name}-saved")
         if made.next:
-            await queue.enqueue(connection, made.next, partner_id, call_id, backfill=call.backfill)
+            await queue.enqueue(connection, made.next, call.partner_id, call.call_id, backfill=call.backfill)
             reached(f"{name}-enqueued")
         return True
 
-    # A recording that the database forgets as it crashes is fetched again, and what would follow it is forgotten too.
-    with traces.part("save"):
-        kept = await saved(tools.pool, partner_id, move, durable=made.leaves != "fetched")
-    if not kept and not call.test:
-        await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
-    count_step(name, call, "done")
-    log.info("step done", step=name, state=made.leaves, call_id=call_id, partner_id=partner_id)
-    return None if call.test else False
+    try:
+        with traces.part("save"):
+            # A recording that the database forgets as it crashes is fetched again, and what follows it forgotten too.
+            return await saved(tools.pool, call.partner_id, move, durable=made.leaves != "fetched"), made
+    except asyncpg.PostgresError:
+        if made.otherwise is None:
+            raise
+        log.exception("not saved as a whole", call_id=call.call_id, partner_id=call.partner_id)
+        return await _kept(tools, name, call, made.otherwise)
 
 
 async def _ended_without_a_recording(connection: Connection, call: Call) -> bool:
@@ -387,7 +390,9 @@ async def retry(connection: Connection, partner_id: int, call_id: str) -> None:
     state = await results.progress_of(connection, partner_id, call_id)
     if now == "failed":
         await callbacks.replace(connection, partner_id, call_id)  # before the call, as everybody who locks both
-    if now != "failed" or not await calls.retry(connection, partner_id, call_id, state):
+    url = await calls.retry(connection, partner_id, call_id, state) if now == "failed" else None
+    if url is None:
         raise SetupError(f"The call {call_id!r} has not failed: it is {now}", "Only a failed call is processed again")
     name = next(name for name, step in STEPS.items() if step.finds == state)
-    await queue.enqueue(connection, name, partner_id, call_id)
+    host = queue.host_of(url) if name == "fetch" else None
+    await queue.enqueue(connection, name, partner_id, call_id, host=host)

@@ -18,6 +18,8 @@ FIRST_GUESS_SECONDS = 0.5
 LEARNING = 0.2
 SHORTEST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 300.0
+PLACES_TO_LEAVE_ONE = 4
+"""Of fewer, a backfill leaves none free: it would be too large a part of them."""
 COMING_SECONDS = 1.0
 """How much later than it was told a job may come again before its partner counts as having none there."""
 
@@ -35,6 +37,7 @@ class _Line:
         hangs: How many in a row had no answer.
         seconds: How long one takes, lately.
         due: When each of those that were sent back comes again; a heap.
+        late: The same of a backfill's, for which no fresh one waits.
         until: When the last of them should have come.
     """
 
@@ -42,6 +45,7 @@ class _Line:
     hangs: int = 0
     seconds: float = FIRST_GUESS_SECONDS
     due: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
     until: float = -inf
 
 
@@ -56,6 +60,10 @@ class _Host:
 
     all: _Line = field(default_factory=lambda: _Line(seconds=QUICK_SECONDS))
     partners: set[int] = field(default_factory=set)
+
+
+def _room(places: int, backfill: bool) -> int:
+    return places - 1 if backfill and places >= PLACES_TO_LEAVE_ONE else max(1, places)
 
 
 class Slots:
@@ -82,8 +90,13 @@ class Slots:
         self._lines: defaultdict[tuple[int, str | None], _Line] = defaultdict(_Line)
         self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
 
-    def take(self, partner_id: int, host: str) -> float | None:
+    def take(self, partner_id: int, host: str, *, backfill: bool = False) -> float | None:
         """Take a place, to be given back by `free`.
+
+        Args:
+            partner_id: For whose job.
+            host: Where.
+            backfill: Whether it stands in the slow lane: of four places or more, such jobs leave one to others.
 
         Returns:
             None where it was had, else the seconds after which to ask again: about when those that were sent back
@@ -97,10 +110,10 @@ class Slots:
         if over_all < self._places:
             most = min(most, over_all / self._sharing(shared, partner_id, host))
             seconds = max(seconds, shared.all.seconds)
-        if at_host.held >= max(1, int(most)) or shared.all.held >= over_all:
-            return self._wait(at_host, most, seconds)
-        if anywhere.held >= self._of_a_partner:
-            return self._wait(anywhere, self._of_a_partner, anywhere.seconds)
+        if at_host.held >= _room(int(most), backfill) or shared.all.held >= _room(over_all, backfill):
+            return self._wait(at_host, most, seconds, backfill)
+        if anywhere.held >= _room(self._of_a_partner, backfill):
+            return self._wait(anywhere, self._of_a_partner, anywhere.seconds, backfill)
         for line in (at_host, anywhere, shared.all):
             line.held += 1
         return None
@@ -148,18 +161,19 @@ class Slots:
         if answers_again:
             at_host.seconds = seconds
             at_host.due.clear()
+            at_host.late.clear()
         if len(self._lines) > MOST_LINES:
             self._lines = defaultdict(_Line, {key: line for key, line in self._lines.items() if line.held})
             self._hosts = defaultdict(_Host, {name: each for name, each in self._hosts.items() if each.all.held})
         return answers_again
 
-    def _wait(self, line: _Line, most: float, seconds: float) -> float:
-        now = self._clock()
-        while line.due and line.due[0] <= now:
-            heapq.heappop(line.due)
+    def _wait(self, line: _Line, most: float, seconds: float, backfill: bool) -> float:
+        now, due = self._clock(), line.late if backfill else line.due
+        while due and due[0] <= now:
+            heapq.heappop(due)
         # A little early rather than late: a job that comes in vain costs less than a place that stands empty.
-        wait = 0.8 * (len(line.due) + 1) * seconds / most * random.uniform(0.8, 1.2)
+        wait = 0.8 * (len(due) + 1) * seconds / most * random.uniform(0.8, 1.2)
         wait = min(max(wait, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS * random.uniform(0.8, 1.0))
-        heapq.heappush(line.due, now + wait)
+        heapq.heappush(due, now + wait)
         line.until = max(line.until, now + wait + COMING_SECONDS)
         return wait

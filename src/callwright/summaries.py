@@ -36,8 +36,11 @@ async def completed(
         return b""
     if not rubric.redact_callbacks:
         return payload(told, analysis, None)
-    found = await asyncio.to_thread(redact_turns, conversation_of(transcript, started_at).turns)
-    return payload(told, analysis, None, found.values)
+    return await asyncio.to_thread(_redacted, told, transcript, analysis, started_at)
+
+
+def _redacted(told: Told, transcript: Transcript, analysis: Analysis, started_at: datetime) -> bytes:
+    return payload(told, analysis, None, redact_turns(conversation_of(transcript, started_at).turns).values)
 
 
 def failed(told: Told | None, reason: str) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -50,6 +50,11 @@ def count_step(
     traces.note(outcome if code is None else f"{outcome}: {code}", failed=outcome == "failed")
     if not call.test:
         metrics.STEPS.labels(step, outcome, code or "").inc()
+
+
+def timed(step: queue.Step) -> AbstractContextManager[object]:
+    """Measure how long a step takes that is done within another."""
+    return metrics.STEP_SECONDS.labels(step).time()
 
 
 @asynccontextmanager

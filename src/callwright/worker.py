@@ -284,14 +284,17 @@ async def work(
         "analyse": partial(pipeline.walk, tools, "analyse"),
         "deliver": Deliveries(tools.pool, tools.outbound, tools.sealer, tools.callback_retries).deliver,
     }
-    places = width.places()
-    bell = None
+    following: dict[queue.Step, queue.Step] = {
+        "fetch": "transcribe",
+        "transcribe": "deliver" if tools.analyser.at_once else "analyse",
+        "analyse": "deliver",
+    }
+    places, bells = width.places(), dict[queue.Step | None, Bell]()
     async with asyncio.TaskGroup() as group:
         for step, handler in reversed(handlers.items()):  # each rings for the one behind it
             if step not in steps:
-                bell = None
                 continue
-            bell = Bell(places[step], following=bell)
+            bell = bells[step] = Bell(places[step], following=bells.get(following.get(step)))
             metrics.PLACES.labels(step).set(bell.places)
             metrics.BUSY.labels(step).set_function(partial(getattr, bell, "taken"))
             if step in ("transcribe", "analyse"):
