@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from callwright import db, pipeline, queue, rollups
+from callwright.analysis.rules import RulesAnalyser
 from callwright.corrections import Given, correct
 from callwright.db import Pool, Scope
 from callwright.recordings import key_of
@@ -298,6 +299,7 @@ async def test_a_call_that_is_erased_on_its_way(
             erased.set()
 
     monkeypatch.setitem(pipeline.STEPS, name, pipeline.Step(step.finds, step.read, work))
+    monkeypatch.setattr(RulesAnalyser, "at_once", name != "analyse")
     async with working(house.settings):
         await house.push(marked(house))
         async with asyncio.timeout(PATIENCE_SECONDS):
