@@ -68,31 +68,42 @@ class Process:
         self._may_run = asyncio.Event()
         self._may_run.set()
         self._has_ended = asyncio.Event()
+        self._has_ended.set()
+        self._starting = asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
         """Its number while it lives."""
-        alive = self._process is not None and self._process.returncode is None
-        return self._process.pid if alive and self._process is not None else None
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def supervise(self) -> None:
         """Run it until `stop` is called."""
-        while not self._stopping:
-            self._has_ended.clear()
-            with self.log.open("ab") as output:
-                self._process = await asyncio.create_subprocess_exec(
-                    *self._command,
-                    env={**self.environment, **({} if self.ends else self._at_first)},
-                    stdout=output,
-                    stderr=output,
-                    pass_fds=self._inherited,
-                    start_new_session=True,
-                )
-            self.ends.append(await self._process.wait())
+        while True:
+            while not self._may_run.is_set():  # it may be halted again before this has seen that it may go on
+                await self._may_run.wait()
+            if self._stopping:
+                return
+            async with self._starting:
+                self._has_ended.clear()
+                self._process = process = await self._begin()
+            self.ends.append(await process.wait())
             self._has_ended.set()
             if not self._stopping:
                 await asyncio.sleep(RESTART_SECONDS)
-            await self._may_run.wait()
+
+    async def _begin(self) -> asyncio.subprocess.Process:
+        with self.log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                env={**self.environment, **({} if self.ends else self._at_first)},
+                stdout=output,
+                stderr=output,
+                pass_fds=self._inherited,
+                start_new_session=True,
+            )
+        if self._stopping:  # said while there was nobody yet to be told
+            process.kill()
+        return process
 
     def send(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send it a signal, where it lives."""
@@ -103,7 +114,8 @@ class Process:
     async def halt(self, number: signal.Signals) -> None:
         """Send it a signal that ends it, and have it not started again until `go_on` is called."""
         self._may_run.clear()
-        self.send(number)
+        async with self._starting:  # whoever is being started gets the signal once he is there
+            self.send(number)
         await self._has_ended.wait()
 
     def go_on(self) -> None:

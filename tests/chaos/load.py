@@ -35,8 +35,6 @@ class Load:
         self.accepted = 0
         self.duplicates = 0
         self.heard: set[str] = set()
-        self.moments: list[float] = []
-        """When a callback came, each."""
         self._waited_for: set[str] = set()
         self._chance = random.Random(seed)
         self._sent: deque[list[dict[str, Any]]] = deque(maxlen=50)
@@ -63,10 +61,19 @@ class Load:
         """Push one call and wait for its callback; gives the seconds that it took from now."""
         began, call_id = time.monotonic(), self._next_id()
         await self._push([self._record(call_id, told=True, good=True)])
-        while call_id not in self.heard:
+        await self._until_heard({call_id})
+        return time.monotonic() - began
+
+    async def caught_up(self) -> float:
+        """Wait for the callback of each call that is on its way now; gives the seconds that it took from now."""
+        began = time.monotonic()
+        await self._until_heard(set(self._waited_for))
+        return time.monotonic() - began
+
+    async def _until_heard(self, call_ids: set[str]) -> None:
+        while not call_ids <= self.heard:
             self._news.clear()
             await self._news.wait()
-        return time.monotonic() - began
 
     async def _push_on(self) -> None:
         while not self._stop.is_set():
@@ -111,7 +118,6 @@ class Load:
         await self._receive(request, writer)  # without waiting for anything in between
         self.house.acknowledges = 204
         self.heard.add(call_id)
-        self.moments.append(time.monotonic())
         self._waited_for.discard(call_id)
         self._news.set()
 
