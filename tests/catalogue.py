@@ -31,7 +31,8 @@ _OF_TABLES = {
     """,
     "index": """
         SELECT c.relname, n.relname, replace(pg_get_indexdef(n.oid), ' ON ONLY ', ' ON '), i.indisprimary,
-            i.indisunique, i.indisvalid, i.indisready, n.reloptions, obj_description(n.oid, 'pg_class'),
+            i.indisunique, i.indisvalid, i.indisready, i.indisreplident, n.reloptions,
+            obj_description(n.oid, 'pg_class'),
             ARRAY(SELECT coalesce(attstattarget, -1)::integer FROM pg_attribute WHERE attrelid = n.oid ORDER BY attnum)
         FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class n ON n.oid = i.indexrelid
         WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
@@ -63,7 +64,7 @@ _OF_TABLES = {
     """,
 }
 _STORED = """
-    SELECT c.oid, c.relname AS name, c.reloptions AS options,
+    SELECT c.oid, c.relname AS name, c.reloptions AS options, c.relreplident::text AS identity,
         (SELECT t.reloptions FROM pg_class t WHERE t.oid = c.reltoastrelid) AS aside,
         coalesce(parent.relname, c.relname) AS of_table
     FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class parent ON parent.oid = i.inhparent
@@ -94,14 +95,22 @@ async def storage(connection: asyncpg.Connection) -> dict[str, set[tuple[Any, ..
         indexes = await connection.fetch(
             """
             SELECT substr(pg_get_indexdef(indexrelid), strpos(pg_get_indexdef(indexrelid), ' USING ')), indisprimary,
-                indisunique, indisvalid,
+                indisunique, indisvalid, indisreplident,
                 (SELECT array_agg(coalesce(attstattarget, -1)::integer ORDER BY attnum) FROM pg_attribute
                  WHERE attrelid = indexrelid)
             FROM pg_index WHERE indrelid = $1 ORDER BY 1
             """,
             row["oid"],
         )
-        parts = row["options"], row["aside"], *map(tuple, columns), *map(tuple, indexes)
+        triggers = await connection.fetch(
+            """
+            SELECT tgname, tgenabled::text FROM pg_trigger
+            WHERE tgrelid = $1 AND tgfoid = to_regproc('note') ORDER BY 1
+            """,
+            row["oid"],
+        )
+        known = row["options"], row["aside"], row["identity"]
+        parts = *known, *map(tuple, columns), *map(tuple, indexes), *map(tuple, triggers)
         found[row["of_table"]].add(tuple(_hashable(each) for each in parts))
     return dict(found)
 

@@ -273,7 +273,7 @@ async def _make_empty(connection: Connection, form: Form, table: str, old: str, 
             f"FOR VALUES WITH (MODULUS {len(names)}, REMAINDER {number}){options}"
         )
     for each in (table, *names):
-        for setting in form.of_columns:
+        for setting in form.settings:
             await connection.execute(f"ALTER TABLE {each} {setting}")
 
 
@@ -310,6 +310,9 @@ async def _make_indexes(connection: Connection, form: Form, names: Sequence[str]
         for each in (quoted(index.name), *of_partitions):
             for setting in index.statistics:
                 await connection.execute(f"ALTER INDEX {each} {setting}")
+        if index.identifies:
+            for each, of in ((form.name, index.name), *((n, index.part(at)) for at, n in enumerate(names))):
+                await connection.execute(f"ALTER TABLE {each} REPLICA IDENTITY USING INDEX {quoted(of)}")
 
 
 async def _carry_on(connection: Connection, form: Form) -> None:

@@ -23,6 +23,7 @@ class Index:
         how: A plain index from `USING` on.
         unique: Whether a plain index is unique.
         statistics: What follows `ALTER INDEX name`, for each column that has a target of its own.
+        identifies: Whether logical replication knows a row by it: the table's `REPLICA IDENTITY USING INDEX`.
         size: Its bytes.
     """
 
@@ -31,6 +32,7 @@ class Index:
     how: str
     unique: bool
     statistics: list[str]
+    identifies: bool
     size: int
 
     def part(self, number: int) -> str:
@@ -55,7 +57,8 @@ class Form:
         tablespace: Where it lies; empty for the database's own.
         columns: The columns that are written, quoted.
         options: Storage options of the table and, as `toast.…`, of what it keeps aside; empty for none.
-        of_columns: What follows `ALTER TABLE name`, for each column that has settings of its own.
+        settings: What follows `ALTER TABLE name`, on the partitions too: for each column that has settings of its own,
+            and for a replica identity that is no index.
         indexes: The constraints first.
         first: The statements that drop what would not go with the table: the policies of others that ask this one, and
             statistics.
@@ -72,7 +75,7 @@ class Form:
     tablespace: str
     columns: str
     options: str
-    of_columns: list[str]
+    settings: list[str]
     indexes: list[Index]
     first: list[str]
     afterwards: list[str]
@@ -92,7 +95,9 @@ _TABLE = """
               FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND attstattarget >= 0 AND NOT attisdropped
               UNION ALL SELECT format('ALTER COLUMN %I SET (%s)', attname, array_to_string(attoptions, ', '))
               FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND attoptions IS NOT NULL AND NOT attisdropped
-        ) AS of_columns,
+              UNION ALL SELECT 'REPLICA IDENTITY ' || CASE c.relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END
+              WHERE c.relreplident IN ('f', 'n')
+        ) AS settings,
         pg_relation_size(c.oid) / current_setting('block_size')::bigint AS blocks, pg_table_size(c.oid) AS size
     FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1
 """
@@ -104,7 +109,7 @@ _INDEXES = """
         substr(pg_get_indexdef(c.oid), strpos(pg_get_indexdef(c.oid), ' USING ') + 1) AS how, i.indisunique AS unique,
         ARRAY(SELECT format('ALTER COLUMN %s SET STATISTICS %s', attnum, attstattarget)
               FROM pg_attribute WHERE attrelid = c.oid AND attstattarget >= 0 ORDER BY attnum) AS statistics,
-        pg_relation_size(c.oid) AS size
+        i.indisreplident AS identifies, pg_relation_size(c.oid) AS size
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     LEFT JOIN pg_constraint con
         ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid AND con.contype IN ('p', 'u')
@@ -154,6 +159,9 @@ _AFTERWARDS = """
             pg_get_constraintdef(oid)) AS statement
         FROM pg_constraint WHERE conrelid = $1 AND contype = 'f'
         UNION ALL SELECT 2, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal
+        UNION ALL SELECT 3, format('ALTER TABLE %s %s TRIGGER %I', $1::regclass,
+            CASE tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END, tgname)
+        FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled <> 'O'
         UNION ALL SELECT 3, pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxrelid = $1
         UNION ALL SELECT 4, format('COMMENT ON TABLE %s IS %L', $1::regclass, obj_description($1, 'pg_class'))
         WHERE obj_description($1, 'pg_class') IS NOT NULL
