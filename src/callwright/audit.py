@@ -205,7 +205,7 @@ async def reopen_erasure(connection: Connection, partner_id: int, erasure_id: UU
 
 
 async def every_erasure(connection: Connection) -> list[tuple[int, dict[str, object]]]:
-    """Every proof by its partner, as `keep_erasure` takes it."""
+    """Every proof by its partner, as `keep_erasure` takes it: without who asked for it, and by which request."""
     rows = await connection.fetch(f"SELECT partner_id, {', '.join(_PROOF)} FROM erasure_audit ORDER BY asked_at")  # noqa: S608
     return [(row["partner_id"], {name: row[name] for name in _PROOF}) for row in rows]
 
@@ -213,13 +213,13 @@ async def every_erasure(connection: Connection) -> list[tuple[int, dict[str, obj
 async def keep_erasure(connection: Connection, partner_id: int, proof: Mapping[str, object]) -> bool:
     """Keep a proof from another copy of the database; False where it is here already.
 
-    One of a subtenant that is not here is of all of the partner's.
+    One of a subtenant that is not here is of all of the partner's. Who asked for it was not kept: it says `restored`.
     """
     return bool(
         await connection.fetchval(
             f"""
-            INSERT INTO erasure_audit (partner_id, {", ".join(_PROOF)})
-            SELECT $1, erasure_id, (SELECT s.subtenant_no FROM subtenants s
+            INSERT INTO erasure_audit (partner_id, who, {", ".join(_PROOF)})
+            SELECT $1, 'restored', erasure_id, (SELECT s.subtenant_no FROM subtenants s
                 WHERE s.partner_id = $1 AND s.subtenant_no = of.subtenant_no), {", ".join(_PROOF[2:])}
             FROM jsonb_populate_record(NULL::erasure_audit, $2) AS of
             ON CONFLICT DO NOTHING RETURNING true
@@ -230,7 +230,7 @@ async def keep_erasure(connection: Connection, partner_id: int, proof: Mapping[s
 
 
 _PROOF = (
-    *("erasure_id", "subtenant_no", "kind", "asked_by", "who", "request_id", "asked_at"),
+    *("erasure_id", "subtenant_no", "kind", "asked_by", "asked_at"),
     *("calls", "customers", "agents", "rows", "files", "done_at"),
 )
 

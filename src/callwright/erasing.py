@@ -5,7 +5,6 @@ whoever dies is followed by another who goes on: the one who was asked, or a wor
 """
 
 import asyncio
-import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -54,7 +53,6 @@ BATCHES_AT_A_TIME = 2
 
 BATCHES_SCANNED = 2_000
 FILES_AT_A_TIME = 16
-DEADLOCK_TRIES = 5
 
 _DAYS = UUID("5d0cbe1c-3e5f-4a0a-9a39-1f6f1f0a7a5e")
 """Names what a rule erases on one day, so that it is one order and one proof."""
@@ -151,18 +149,14 @@ async def carry_out(
 
 
 async def _stepped(pool: Pool, partner_id: int, erasure_id: UUID) -> int | None:
-    """Take an order one step on; one that meets another transaction head-on is tried again, nothing of it was kept."""
-    for tries_left in reversed(range(DEADLOCK_TRIES)):
-        try:
-            async with db.transaction(pool, partner_id) as connection:
-                count = await _step(connection, partner_id, erasure_id)
-                reached("erasure-saved")
-                return count
-        except asyncpg.DeadlockDetectedError:
-            if not tries_left:
-                raise
-            await asyncio.sleep(random.uniform(0.01, 0.1))
-    raise AssertionError("the last try returns or raises")
+    """Take an order one step on."""
+
+    async def step(connection: Connection) -> int | None:
+        count = await _step(connection, partner_id, erasure_id)
+        reached("erasure-saved")
+        return count
+
+    return await erasures.in_transaction(pool, partner_id, step)
 
 
 async def _step(connection: Connection, partner_id: int, erasure_id: UUID) -> int | None:

@@ -1,13 +1,21 @@
 """Erasures that are under way: of what, how far they have come, whom they leave without a call, which files must go."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
+import asyncpg
+
+from callwright import db
 from callwright.audit import ErasureKind
-from callwright.db import Connection
+from callwright.db import Connection, Pool
+
+T = TypeVar("T")
+DEADLOCK_TRIES = 5
 
 Phase = Literal["due", "calls", "people", "batches", "files"]
 """`due`: calls or recordings that a rule has reached; then in this order, `calls` alone being begun with otherwise."""
@@ -59,6 +67,23 @@ class File:
     erasure_id: UUID
     store_key: str
     gone: bool
+
+
+async def in_transaction(pool: Pool, partner_id: int, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Do what erases in a transaction; one that meets another head-on is tried again, nothing of it was kept.
+
+    Raises:
+        asyncpg.DeadlockDetectedError: So did the last try.
+    """
+    for tries_left in reversed(range(DEADLOCK_TRIES)):
+        try:
+            async with db.transaction(pool, partner_id) as connection:
+                return await work(connection)
+        except asyncpg.DeadlockDetectedError:
+            if not tries_left:
+                raise
+            await asyncio.sleep(random.uniform(0.01, 0.1))
+    raise AssertionError("the last try returns or raises")
 
 
 async def begin(

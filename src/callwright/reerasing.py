@@ -1,21 +1,22 @@
 """Erasures that a restore has undone: kept in a file beside the backups, and carried out again.
 
-The file tells nobody whose data was erased: of a call it has the mark that stays of it, which is worth nothing without
-the salt in the database, and of an erasure its proof in numbers.
+The file tells nobody whose data was erased, nor who wanted it: of a call it has the mark that stays of it, which is
+worth nothing without the salt in the database, and of an erasure its proof in numbers.
 """
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 
 from callwright import audit, db, erasing, erasures, tombstones
-from callwright.db import Pool
+from callwright.audit import Asker
+from callwright.db import Connection, Pool
 from callwright.errors import SetupError
 from callwright.recordings.store import Store
 from callwright.reports import erasable
@@ -34,14 +35,15 @@ class Reapplied:
         marks: Marks that were not here.
         calls: Calls that were here again, and are erased.
         erasures: The erasures that those belong to.
-        not_done: Erasures that were not done when the file was written, and of which nothing else is known here.
+        not_done: Erasures that somebody asked for, that were not done when the file was written, and for which there is
+            no order here: what they were about is not known any more.
     """
 
     partners_unknown: int = 0
     marks: int = 0
     calls: int = 0
     erasures: int = 0
-    not_done: tuple[UUID, ...] = ()
+    not_done: list[UUID] = field(default_factory=list)
 
 
 async def export(pool: Pool, path: Path) -> tuple[int, int]:
@@ -102,7 +104,10 @@ async def _exported(pool: Pool) -> AsyncIterator[dict[str, Any]]:
 
 
 async def reapply(pool: Pool, open_store: Callable[[], Store], path: Path) -> Reapplied:
-    """Carry out again what a file says was erased, and is here; a second time changes nothing.
+    """Carry out again what a file says was erased, and is here; a second time changes nothing, and tells the same.
+
+    An erasure that was under way is carried out again as far as it had come, under an id of its own: its proof stays
+    open, for nobody here knows what else it was about.
 
     Args:
         pool: The database.
@@ -113,38 +118,51 @@ async def reapply(pool: Pool, open_store: Callable[[], Store], path: Path) -> Re
         SetupError: The file is none, or is not whole.
     """
     _check(path)
-    told = Reapplied()
+    told, parts = Reapplied(), set[UUID]()
     async with db.everywhere(pool) as connection:
         numbers = await tombstones.partners_by_fingerprint(connection)
     named = {line["partner"] for line in _lines(path) if "partner" in line}
     told.partners_unknown = len(named - numbers.keys())
     for line in (each for each in _lines(path) if each.get("partner") in numbers):
-        await _keep(pool, numbers[line["partner"]], line, told)
+        await _keep(pool, numbers[line["partner"]], line, told, parts)
     for partner_id in sorted(numbers[name] for name in named & numbers.keys()):
-        await _erase_again(pool, open_store, partner_id, told)
+        await _erase_again(pool, open_store, partner_id, told, parts)
     return told
 
 
-async def _keep(pool: Pool, partner_id: int, line: dict[str, Any], told: Reapplied) -> None:
-    """Keep what a line of a file has and the database has not."""
+async def _keep(pool: Pool, partner_id: int, line: dict[str, Any], told: Reapplied, parts: set[UUID]) -> None:
+    """Keep what a line of a file has and the database has not; adds to `parts` whose order is lost."""
     found = [Mark(partner_id, bytes.fromhex(mark), number, UUID(of)) for mark, number, of in line.get("marks", ())]
     async with db.transaction(pool, partner_id) as connection:
         told.marks += await tombstones.keep(connection, partner_id, found) if found else 0
         for proof in line.get("erasures", ()):
-            if await audit.keep_erasure(connection, partner_id, proof) and proof["done_at"] is None:
-                told.not_done = (*told.not_done, UUID(proof["erasure_id"]))
+            erasure_id, of_a_rule = UUID(proof["erasure_id"]), proof["asked_by"] == "rule"
+            if proof["done_at"] is not None or not of_a_rule:  # a rule's that was under way the worker begins anew
+                await audit.keep_erasure(connection, partner_id, proof)
+            if proof["done_at"] is None and await _has_lost_its_order(connection, partner_id, erasure_id):
+                parts.add(erasure_id)
+                told.not_done += [] if of_a_rule else [erasure_id]
 
 
-async def _erase_again(pool: Pool, open_store: Callable[[], Store], partner_id: int, told: Reapplied) -> None:
+async def _has_lost_its_order(connection: Connection, partner_id: int, erasure_id: UUID) -> bool:
+    """Whether an erasure is neither done here nor under way."""
+    here = await audit.read_erasure(connection, partner_id, erasure_id)
+    return (here is None or here.done_at is None) and await erasures.lock(connection, partner_id, erasure_id) is None
+
+
+async def _erase_again(
+    pool: Pool, open_store: Callable[[], Store], partner_id: int, told: Reapplied, parts: set[UUID]
+) -> None:
     """Erase the calls of a partner that are here though they were erased, each by the erasure by which it went."""
     again: set[UUID] = set()
     place: str | None = ""
     while place is not None:
         async with db.transaction(pool, partner_id, reads=True) as connection:
             found, place = await erasable.find_undone(connection, partner_id, place)
-        for erasure_id, call_ids in found.items():
+        for before, call_ids in found.items():
+            erasure_id = uuid5(before, "restored") if before in parts else before
             again.add(erasure_id)
-            for some in _parts(call_ids):
+            for some in _some_at_a_time(call_ids):
                 told.calls += await _erase(pool, partner_id, erasure_id, some)
     told.erasures += len(again)
     for erasure_id in sorted(again):
@@ -153,7 +171,9 @@ async def _erase_again(pool: Pool, open_store: Callable[[], Store], partner_id: 
 
 async def _erase(pool: Pool, partner_id: int, erasure_id: UUID, call_ids: list[str]) -> int:
     """Open an erasure again with some calls of its; whoever carries it out goes on from there."""
-    async with db.transaction(pool, partner_id) as connection:
+
+    async def erase(connection: Connection) -> int:
+        await audit.begin_erasure(connection, partner_id, erasure_id, None, "call", Asker("command", "restored"))
         await audit.reopen_erasure(connection, partner_id, erasure_id)
         await erasures.begin(connection, partner_id, erasure_id, None, "call")  # of no call: they are named here
         order = await erasures.lock(connection, partner_id, erasure_id)
@@ -162,8 +182,10 @@ async def _erase(pool: Pool, partner_id: int, erasure_id: UUID, call_ids: list[s
             await erasures.move(connection, order, "calls")
         return await erasing.erase_calls(connection, order, call_ids)
 
+    return await erasures.in_transaction(pool, partner_id, erase)
 
-def _parts(call_ids: list[str]) -> Iterable[list[str]]:
+
+def _some_at_a_time(call_ids: list[str]) -> Iterable[list[str]]:
     return (call_ids[at : at + erasing.AT_A_TIME] for at in range(0, len(call_ids), erasing.AT_A_TIME))
 
 

@@ -281,6 +281,31 @@ def ended(shell: asyncio.subprocess.Process) -> None:
         os.killpg(shell.pid, signal.SIGTERM)
 
 
+async def test_nothing_is_an_orphan_where_the_database_does_not_show_every_row(tmp_path: Path, guide: Guide) -> None:
+    heading = "Recordings without a call, and calls without a recording"
+    stored = tmp_path / "data" / "store" / "recordings" / "1" / "ab" / ("ab" * 32)
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"of a call")
+    os.utime(stored, (0, 0))
+    of_last_time = tmp_path / "backups" / "orphans"
+    async with a_server(tmp_path / "server") as server:
+        await prepare(server.url)
+        connection = await asyncpg.connect(server.url)
+        await connection.execute("CREATE ROLE short_sighted LOGIN; GRANT pg_read_all_data TO short_sighted")
+        await connection.close()
+        for user, why in (
+            ("short_sighted", "row-level security"),
+            ("nobody_here", "nobody_here"),
+            ("callwright", "orphans: No such file"),  # the database has no recording at all
+        ):
+            of_last_time.write_text(f"recordings/1/ab/{stored.name}\n")
+            shell = await guide.start(f"export PGUSER={user}\n{guide.commands(heading)}", server)
+            told, _ = await shell.communicate()
+            assert shell.returncode
+            assert why in told.decode()
+            assert stored.exists()
+
+
 async def find_orphans(guide: Guide, house: House, server: EmbeddedPostgres) -> None:
     """Leave a recording of no call and its copy behind, and have the commands remove these two alone."""
     orphan = house.store / "recordings" / "1" / "ab" / ("ab" * 32)
