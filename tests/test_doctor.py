@@ -137,6 +137,23 @@ async def test_a_bucket_that_keeps_what_is_erased(make: Callable[..., Settings],
     assert (finding.state, "old versions" in finding.message) == ("warning", True)
 
 
+async def test_the_generation_of_an_object_of_another_store_is_no_old_version(
+    make: Callable[..., Settings], s3_url: str, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address of Google's, opened in a bucket whose objects have versions, as each there has its generation."""
+    s3.make("generations")
+    s3.keep_versions("generations")
+    real = Store.__init__
+
+    def elsewhere(self: Store, url: str, **how: Any) -> None:
+        real(self, url.replace("gs://", "s3://"), **how)
+        self.origin = None
+
+    monkeypatch.setattr(Store, "__init__", elsewhere)
+    finding = (await found(make(store_url="gs://generations")))["store"]
+    assert (finding.state, finding.message) == ("ok", "gs://generations takes and gives back")
+
+
 async def test_a_bucket_that_does_not_encrypt_as_it_is_told(
     make: Callable[..., Settings], s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
