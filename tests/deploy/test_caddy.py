@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
+from uuid import UUID
 
 import httpx
 import pytest
@@ -20,7 +22,7 @@ from deploy.tools import ROOT, program
 from partner_api import BATCH_CALL, SECRET_KEY, Door, a_batch, a_record, add_partner
 from redis_server import free_port
 
-SECRET, TOKEN = "a-secret-of-a-partner", "a-token-of-a-page"
+SECRET, TOKEN, SIGNATURE = "a-secret-of-a-partner", "a-token-of-a-page", "a-signature-of-a-link"
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,10 @@ async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         await reader.read()
     elif path == "/breaks":
         pass
+    elif path == "/voice":
+        link = f"https://s3.example.com/a?X-Amz-Signature={SIGNATURE}"
+        writer.write(f"HTTP/1.1 307 Elsewhere\r\nlocation: {link}\r\ncontent-length: 0\r\n\r\n".encode())
+        await writer.drain()
     else:
         body = json.dumps(dict(each.lower().split(": ", 1) for each in rest if each)).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
@@ -194,6 +200,8 @@ async def test_what_it_does_to_requests(proxy: Proxy) -> None:
     await _nobody_says_who_he_is(proxy)
     await _an_event_comes_when_it_happens(proxy)
     await _a_fault_is_logged_without_secrets(proxy)
+    await _a_link_to_a_recording_reaches_the_browser_and_no_log(proxy)
+    await _a_fault_has_the_name_that_the_client_gave_it(proxy)
 
 
 async def _nobody_says_who_he_is(proxy: Proxy) -> None:
@@ -219,3 +227,33 @@ async def _a_fault_is_logged_without_secrets(proxy: Proxy) -> None:
     assert "theme=dark" in logged
     assert SECRET not in logged
     assert TOKEN not in logged
+
+
+async def _a_link_to_a_recording_reaches_the_browser_and_no_log(proxy: Proxy) -> None:
+    answer = await proxy.client.get("/voice")
+    assert (answer.status_code, answer.headers["location"][-len(SIGNATURE) :]) == (307, SIGNATURE)
+    (told,) = [line for line in map(json.loads, proxy.log.read_text().splitlines()) if line.get("status") == 307]
+    assert told["headers"]["Content-Length"] == ["0"]
+    assert SIGNATURE not in proxy.log.read_text()
+
+
+async def _a_fault_has_the_name_that_the_client_gave_it(proxy: Proxy) -> None:
+    """By the rule of the API: one name, well-formed; else a new one."""
+    for own in ("crm-2026.11_a", "x" * 128):
+        answer = await proxy.client.get("/breaks", headers={"x-request-id": own})
+        assert (answer.status_code, answer.headers.get_list("x-request-id")) == (503, [own])
+    for sent in ([], ["x" * 129], ["a b"], ["<b>"], ["a", "b"]):
+        answer = await proxy.client.get("/breaks", headers=[("x-request-id", each) for each in sent])
+        (named,) = answer.headers.get_list("x-request-id")
+        assert str(UUID(named)) == named
+
+
+def test_it_speaks_no_http_3() -> None:
+    file = ROOT / "deploy" / "Caddyfile"
+    command = [program("caddy", "apt-get install caddy"), "adapt", "--adapter", "caddyfile", "--config", str(file)]
+    done = subprocess.run(
+        command, capture_output=True, check=True, env={**os.environ, "SITE_ADDRESS": "calls.example.com"}
+    )
+    servers = json.loads(done.stdout)["apps"]["http"]["servers"].values()
+    assert [server["protocols"] for server in servers] == [["h1", "h2"]] * len(servers)
+    assert len(servers) >= 2

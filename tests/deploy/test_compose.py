@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -115,8 +116,10 @@ def test_the_schema_is_brought_up_to_date_first() -> None:
 def test_every_setting_exists(name: str) -> None:
     named = {each.removeprefix("CALLWRIGHT_").lower() for each in environment(name) if each.startswith("CALLWRIGHT_")}
     assert named <= set(Settings.model_fields)
-    needed = {"database_url", "secret_key", "redis_url", "store_url", "public_url"}
+    needed = {"database_url", "secret_key", "store_url", "public_url"}
     assert needed <= named
+    has_valkey = "counts" in services()[name]["networks"]
+    assert ("redis_url" in named) == has_valkey, "the doctor asks whom it is told of, and must get there"
 
 
 def test_settings_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +141,7 @@ def test_no_secret_stands_in_the_file() -> None:
     assert len(written) >= 10
     for where, value in written.items():
         assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), where
-    for address in (environment("worker")["CALLWRIGHT_DATABASE_URL"], environment("worker")["CALLWRIGHT_REDIS_URL"]):
+    for address in (environment("worker")["CALLWRIGHT_DATABASE_URL"], environment("api-1")["CALLWRIGHT_REDIS_URL"]):
         assert any(value in address for value in MADE.values())
     for name in MADE:
         with pytest.raises(KeyError, match=name):
@@ -155,6 +158,7 @@ def test_who_reaches_whom() -> None:
     networks = composed()["networks"]
     members = {each: {name for name, s in services().items() if each in s["networks"]} for each in networks}
     assert [name for name, service in services().items() if "ports" in service] == ["caddy"]
+    assert services()["caddy"]["ports"] == ["80:8080", "443:8443"], "no HTTP/3, which the Caddyfile leaves out"
     assert members["front"] == {"caddy", "api-1", "api-2"}
     assert members["counts"] == {"valkey", "api-1", "api-2"}
     assert members["store"] == {"s3", "owner", "worker", "api-1", "api-2"}
@@ -164,9 +168,19 @@ def test_who_reaches_whom() -> None:
     assert environment("api-1")["FORWARDED_ALLOW_IPS"] == subnet
 
 
+def mounts(name: str) -> list[tuple[str, str]]:
+    """Source and target of what a service mounts; no source is a volume without a name."""
+    found = []
+    for each in services()[name].get("volumes", []):
+        words = each.split(":") if isinstance(each, str) else [each.get("source", ""), each["target"]]
+        found.append((words[0], words[1]) if len(words) > 1 else ("", words[0]))
+    return found
+
+
 def test_every_volume_is_declared_and_used() -> None:
-    mounted = [volume.split(":")[0] for service in services().values() for volume in service.get("volumes", [])]
-    named = {source for source in mounted if not source.startswith((".", "/"))}
+    mounted = [source for name in services() for source, _ in mounts(name)]
+    assert [source for source in mounted if not source or source.startswith("/")] == [], "without a name: nobody's"
+    named = {source for source in mounted if not source.startswith(".")}
     assert named == set(composed()["volumes"])
     assert [source for source in mounted if source.startswith(".") and not (ROOT / "deploy" / source).exists()] == []
 
@@ -181,11 +195,20 @@ def test_postgresql_has_connections_for_two_api_processes_and_eight_workers() ->
 def test_the_volume_of_recordings_belongs_to_whom_its_server_runs_as() -> None:
     assert services()["s3"]["user"] == USER
     assert services()["owner"]["volumes"] == ["recordings:/var/lib/callwright"]
+    assert services()["s3"]["volumes"] == [
+        {"type": "volume", "source": "recordings", "target": "/data", "volume": {"nocopy": True}}
+    ], "copied, its image's owner would become that of the volume"
     assert services()["s3"]["depends_on"]["owner"] == {"condition": "service_completed_successfully"}
     assert environment("worker")["CALLWRIGHT_STORE_URL"] == "s3://recordings"
     assert "-bucket=recordings" in services()["s3"]["command"]
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert environment("s3")[name] == environment("worker")[name]
+
+
+def test_what_a_killed_process_was_at_is_found_by_the_next() -> None:
+    """Each sweeps its own temporary folder at its start: it is one for all, and outlives every container."""
+    for name in OURS - {"migrate"}:
+        assert [source for source, target in mounts(name) if target == tempfile.gettempdir()] == ["scratch"]
 
 
 @pytest.fixture
