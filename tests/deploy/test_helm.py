@@ -137,6 +137,7 @@ def test_what_is_rendered() -> None:
         ({**NEEDED, "env": {"CALLWRIGHT_DATABASE_URL": "a"}}, "'not' failed"),
         ({**NEEDED, "api": {"replcas": 3}}, "additional properties 'replcas' not allowed"),
         ({**NEEDED, "worker": {"autoscaling": {"enabled": True}}}, "worker.autoscaling.prometheusAddress"),
+        ({**NEEDED, "worker": {"autoscaling": {"minReplicas": 0}}}, "minReplicas': minimum: got 0, want 1"),
         ({**NEEDED, "ingress": {"enabled": True}}, "ingress.host"),
     ],
 )
@@ -197,6 +198,16 @@ def test_processes_get_their_settings_and_their_secret() -> None:
         assert ("FORWARDED_ALLOW_IPS" in given) == (component == "api")
         assert container["image"] == f"callwright@sha256:{'0' * 64}"
     assert {container["image"] for _, _, container in pods(NEEDED)} == {f"callwright:{__version__}"}
+
+
+def test_numbers_reach_processes_as_they_are_written() -> None:
+    settings: dict[str, Any] = {**EVERYTHING["settings"], "CALLWRIGHT_RATE_LIMIT": 1000000}
+    settings["CALLWRIGHT_TRACES_SHARE"] = 0.25
+    env = {"ACCOUNT": 111122223333, "NAME": "1e6", "ON": True, "NONE": 0}
+    for _, _, container in pods({**NEEDED, "settings": settings, "env": env}):
+        given = {each["name"]: each["value"] for each in container["env"]}
+        assert (given["CALLWRIGHT_RATE_LIMIT"], given["CALLWRIGHT_TRACES_SHARE"]) == ("1000000", "0.25")
+        assert [given[name] for name in env] == ["111122223333", "1e6", "true", "0"]
 
 
 def test_processes_are_watched_and_have_the_time_that_they_drain_in() -> None:

@@ -31,8 +31,13 @@ env:
   {{- $_ := required "settings.CALLWRIGHT_STORE_URL: where recordings are kept, as s3://bucket/prefix" .Values.settings.CALLWRIGHT_STORE_URL }}
   {{- $_ := required "settings.CALLWRIGHT_PUBLIC_URL: the address under which partners reach the API" .Values.settings.CALLWRIGHT_PUBLIC_URL }}
   {{- range $name, $value := merge (dict) .Values.settings .Values.env }}
-  - {name: {{ $name }}, value: {{ $value | toString | quote }}}
+  - {name: {{ $name | quote }}, value: {{ include "callwright.text" $value | quote }}}
   {{- end }}
+{{- end }}
+
+{{/* A value as text: numbers of a file are floats here, and would become 1e+06. */}}
+{{- define "callwright.text" -}}
+{{ if and (kindIs "float64" .) (eq . (floor .)) }}{{ printf "%.0f" . }}{{ else }}{{ . | toString }}{{ end }}
 {{- end }}
 
 {{/* Of every pod: nobody's rights, and none of the cluster's addresses in its environment. */}}
