@@ -1,13 +1,16 @@
 """What tests share: one PostgreSQL server for the session, a fresh database for each test that asks."""
 
 import asyncio
+import logging
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import settings
 
 from callwright import queue
@@ -33,6 +36,19 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with asyncio.Runner() as runner:  # in the main thread, whose end is the server's
         yield runner.run(server.start())
         runner.run(server.stop())
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command that runs in the tests' process sets up logging for all of it, as at `warning`."""
+    root = logging.getLogger()
+    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
+    yield
+    if structlog.is_configured():
+        root.handlers[:], sys.excepthook, logging.raiseExceptions = handlers, hook, True
+        root.setLevel(level)
+        logging.captureWarnings(capture=False)
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
