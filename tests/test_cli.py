@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import re
 import stat
@@ -13,7 +12,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-import structlog
 from pydantic import SecretStr
 
 from callwright import audit
@@ -33,15 +31,9 @@ Run = Callable[..., str]
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("CALLWRIGHT_")]:
         monkeypatch.delenv(name)
-    root = logging.getLogger()
-    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
     load_settings.cache_clear()
     yield
     load_settings.cache_clear()
-    root.handlers[:], sys.excepthook, logging.raiseExceptions = handlers, hook, True
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -19,14 +19,8 @@ from callwright.logs import MOST_CHARACTERS, configure_logging, mask, mask_event
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
     yield
-    root.handlers[:], sys.excepthook, logging.raiseExceptions = handlers, hook, True
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
     structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -205,8 +205,10 @@ async def reopen_erasure(connection: Connection, partner_id: int, erasure_id: UU
 
 
 async def every_erasure(connection: Connection) -> list[tuple[int, dict[str, object]]]:
-    """Every proof by its partner, as `keep_erasure` takes it: without who asked for it, and by which request."""
-    rows = await connection.fetch(f"SELECT partner_id, {', '.join(_PROOF)} FROM erasure_audit ORDER BY asked_at")  # noqa: S608
+    """Every proof, partner by partner, as `keep_erasure` takes it: without who asked for it, and by which request."""
+    rows = await connection.fetch(
+        f"SELECT partner_id, {', '.join(_PROOF)} FROM erasure_audit ORDER BY partner_id, asked_at"  # noqa: S608
+    )
     return [(row["partner_id"], {name: row[name] for name in _PROOF}) for row in rows]
 
 

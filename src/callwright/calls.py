@@ -1,7 +1,5 @@
 """Calls: a batch is accepted once and durably; each call walks from state to state and never vanishes."""
 
-import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +13,7 @@ from callwright.db import Connection, Pool, Scope
 from callwright.errors import FailureCode, Unavailable
 from callwright.kill_points import reached
 from callwright.submissions import Submission, body_hash, ended_at, row_of
+from callwright.together import again_after_deadlock
 from callwright.transcription.conversation import PartnerTurn
 
 State = Literal["received", "fetched", "transcribed", "completed", "failed"]
@@ -25,8 +24,6 @@ TRIES = 4
 
 SUSPECT = 2
 """A call whose tries died with their workers so often in a row may be what kills them, or have been beside it."""
-
-DEADLOCK_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +153,22 @@ async def _accept_rows(
     Returns:
         The ids of the calls that are new, and the hashes of those that were known.
     """
-    for _ in range(DEADLOCK_TRIES):
-        try:
-            async with db.transaction(pool, batch[0]) as connection:
-                known = await _known_hashes(connection, batch[0], list(rows))
-                new = {call_id: row for call_id, row in rows.items() if call_id not in known}
-                fresh = await _insert(connection, batch, call_ids, new, lane)
-                reached("batch-inserted")
-                raced = [call_id for call_id in rows if call_id not in fresh and call_id not in known]
-                known |= await _known_hashes(connection, batch[0], raced)
-                await batches.forget(connection, batch[0], [batch[2]], [each for each in raced if each not in known])
-                return fresh, known
-        except asyncpg.DeadlockDetectedError:
-            await asyncio.sleep(random.uniform(0.01, 0.1))
-    raise Unavailable
+
+    async def store() -> tuple[set[str], dict[str, str]]:
+        async with db.transaction(pool, batch[0]) as connection:
+            known = await _known_hashes(connection, batch[0], list(rows))
+            new = {call_id: row for call_id, row in rows.items() if call_id not in known}
+            fresh = await _insert(connection, batch, call_ids, new, lane)
+            reached("batch-inserted")
+            raced = [call_id for call_id in rows if call_id not in fresh and call_id not in known]
+            known |= await _known_hashes(connection, batch[0], raced)
+            await batches.forget(connection, batch[0], [batch[2]], [each for each in raced if each not in known])
+            return fresh, known
+
+    try:
+        return await again_after_deadlock(store)
+    except asyncpg.DeadlockDetectedError as error:
+        raise Unavailable from error
 
 
 async def _insert(

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import structlog
 from pydantic import TypeAdapter
 
-from callwright import __version__, db, results, traces
+from callwright import __version__, db, results
 from callwright.calls import Call
 from callwright.db import Pool
 from callwright.errors import Unavailable
@@ -53,21 +53,6 @@ async def transcribe(
     Raises:
         StepFailed: As there.
     """
-    with traces.part("words"):
-        transcript = await _transcribe(pool, transcriber, call, recording, decoded, agent_channel, languages)
-        traces.tell("quality", transcript.quality)
-        return transcript
-
-
-async def _transcribe(
-    pool: Pool,
-    transcriber: Transcriber,
-    call: Call,
-    recording: Stored,
-    decoded: Decoded,
-    agent_channel: int,
-    languages: tuple[str, ...],
-) -> Transcript:
     source = decoded.path, decoded.channels, decoded.samples, decoded.seconds
     if decoded.seconds * decoded.channels < LONG_SECONDS:  # there cannot be so much speech in it
         return await transcriber.transcribe(*source, agent_channel=agent_channel, languages=languages)

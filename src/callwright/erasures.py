@@ -1,21 +1,17 @@
 """Erasures that are under way: of what, how far they have come, whom they leave without a call, which files must go."""
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 from uuid import UUID
 
-import asyncpg
-
 from callwright import db
 from callwright.audit import ErasureKind
 from callwright.db import Connection, Pool
+from callwright.together import again_after_deadlock
 
 T = TypeVar("T")
-DEADLOCK_TRIES = 5
 
 Phase = Literal["due", "calls", "people", "batches", "files"]
 """`due`: calls or recordings that a rule has reached; then in this order, `calls` alone being begun with otherwise."""
@@ -75,15 +71,12 @@ async def in_transaction(pool: Pool, partner_id: int, work: Callable[[Connection
     Raises:
         asyncpg.DeadlockDetectedError: So did the last try.
     """
-    for tries_left in reversed(range(DEADLOCK_TRIES)):
-        try:
-            async with db.transaction(pool, partner_id) as connection:
-                return await work(connection)
-        except asyncpg.DeadlockDetectedError:
-            if not tries_left:
-                raise
-            await asyncio.sleep(random.uniform(0.01, 0.1))
-    raise AssertionError("the last try returns or raises")
+
+    async def transaction() -> T:
+        async with db.transaction(pool, partner_id) as connection:
+            return await work(connection)
+
+    return await again_after_deadlock(transaction)
 
 
 async def begin(

@@ -135,11 +135,13 @@ async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, 
             sent = await asyncio.to_thread(from_partner, call.partner_transcript)  # seconds, where it fills a batch
             transcript = replace(sent, seconds=max(decoded.seconds, sent.seconds))
         else:
-            transcript = await checkpoints.transcribe(
-                *(tools.pool, tools.transcriber, call, stored, decoded),
-                agent_channel=partner.agent_channel,
-                languages=rubric.languages,
-            )
+            with traces.part("words"):
+                transcript = await checkpoints.transcribe(
+                    *(tools.pool, tools.transcriber, call, stored, decoded),
+                    agent_channel=partner.agent_channel,
+                    languages=rubric.languages,
+                )
+                traces.tell("quality", transcript.quality)
 
     async def save(connection: Connection) -> None:
         await results.save_decoded(connection, call.partner_id, call.call_id, decoded)

@@ -99,7 +99,7 @@ async def _exported(pool: Pool) -> AsyncIterator[dict[str, Any]]:
     async with db.everywhere(pool, reads=True) as connection:
         names = {number: name for name, number in (await tombstones.partners_by_fingerprint(connection)).items()}
         proofs = await audit.every_erasure(connection)
-    for partner_id, of in groupby(sorted(proofs, key=lambda each: each[0]), key=lambda each: each[0]):
+    for partner_id, of in groupby(proofs, key=lambda each: each[0]):
         yield {"partner": names[partner_id], "erasures": [proof for _, proof in of]}
 
 

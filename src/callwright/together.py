@@ -23,6 +23,25 @@ DEADLOCK_TRIES = 5
 SAVE_PAUSE, LONGEST_SAVE_PAUSE = 0.5, 15.0
 
 
+async def again_after_deadlock(transaction: Callable[[], Awaitable[T]]) -> T:
+    """Run a transaction; one that meets another head-on is run again, as nothing of it was kept.
+
+    Args:
+        transaction: Begins it, does its work and commits it.
+
+    Raises:
+        asyncpg.DeadlockDetectedError: So did the last try.
+    """
+    for tries_left in reversed(range(DEADLOCK_TRIES)):
+        try:
+            return await transaction()
+        except asyncpg.DeadlockDetectedError:
+            if not tries_left:
+                raise
+            await asyncio.sleep(random.uniform(0.01, 0.1))
+    raise AssertionError("the last try returns or raises")
+
+
 async def saved(pool: Pool, partner_id: int, save: Callable[[Connection], Awaitable[T]], *, durable: bool = True) -> T:
     """Run a transaction that may be repeated, again and again where the database is away: the work is done once.
 
@@ -106,15 +125,10 @@ class Together(Generic[Item, Result]):
         async def work(connection: Connection) -> Sequence[Result]:
             return await self._work(connection, partner_id, items)
 
-        tries_left = DEADLOCK_TRIES
-        while True:
-            tries_left -= 1
-            try:
-                if self._patient:
-                    return await saved(self._pool, partner_id, work)
-                async with db.transaction(self._pool, partner_id) as connection:
-                    return await work(connection)
-            except asyncpg.DeadlockDetectedError:  # nothing of it was kept
-                if not tries_left:
-                    raise
-                await asyncio.sleep(random.uniform(0.01, 0.1))
+        async def transaction() -> Sequence[Result]:
+            if self._patient:
+                return await saved(self._pool, partner_id, work)
+            async with db.transaction(self._pool, partner_id) as connection:
+                return await work(connection)
+
+        return await again_after_deadlock(transaction)

@@ -1,7 +1,5 @@
 """Wiping test data: all that a test twin has sent and all that came of it, a bounded piece at a time."""
 
-import asyncio
-import random
 from dataclasses import dataclass
 
 import asyncpg
@@ -11,6 +9,7 @@ from callwright import db
 from callwright.db import Connection, Pool
 from callwright.errors import Forbidden
 from callwright.partners import Partner
+from callwright.together import again_after_deadlock
 
 log = structlog.get_logger()
 
@@ -25,8 +24,6 @@ CALLS_AT_A_TIME = 500
 ROWS_AT_A_TIME = 5_000
 PIECES = 20
 """Transactions of one request: some seconds of work at most."""
-
-DEADLOCK_TRIES = 5
 
 # Whatever has a partner's rows is found in the catalogue, so that no table that comes later is forgotten. Whoever
 # counts rollups locks the row of rolled_subtenants: once it is gone, nothing that is being deleted is counted any more.
@@ -76,15 +73,17 @@ async def wipe(pool: Pool, twin: Partner, *, pieces: int = PIECES) -> Wiped:
 
 async def _piece(pool: Pool, partner_id: int) -> int | None:
     """Delete some rows; gives how many, or None where nothing is left."""
-    for _ in range(DEADLOCK_TRIES):
-        try:
-            async with db.transaction(pool, partner_id) as connection:
-                tables = await connection.fetch(_TABLES, KEPT)
-                of_calls = await _calls(connection, partner_id, [each["name"] for each in tables if each["of_calls"]])
-                return of_calls or await _others(connection, partner_id, [each["name"] for each in tables])
-        except asyncpg.DeadlockDetectedError:  # with the work on these calls; nothing of it was kept
-            await asyncio.sleep(random.uniform(0.01, 0.1))
-    return 0
+
+    async def piece() -> int | None:
+        async with db.transaction(pool, partner_id) as connection:
+            tables = await connection.fetch(_TABLES, KEPT)
+            of_calls = await _calls(connection, partner_id, [each["name"] for each in tables if each["of_calls"]])
+            return of_calls or await _others(connection, partner_id, [each["name"] for each in tables])
+
+    try:
+        return await again_after_deadlock(piece)
+    except asyncpg.DeadlockDetectedError:  # with the work on these calls, time and again
+        return 0
 
 
 async def _calls(connection: Connection, partner_id: int, tables: list[str]) -> int:

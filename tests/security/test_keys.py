@@ -3,15 +3,11 @@
 import ast
 import inspect
 import itertools
-import logging
-import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Literal
 
 import httpx
 import pytest
-import structlog
 
 from callwright import credentials, partners
 from callwright.api import auth
@@ -151,17 +147,6 @@ async def test_a_key_that_opens_nothing_is_looked_up_with_the_same_work(database
     assert [login is not None for login in found] == [True, False, False, False]
 
 
-@pytest.fixture
-def _logging_restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
-    yield
-    root.handlers[:], sys.excepthook, logging.raiseExceptions = handlers, hook, True
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
-
-
 async def dump(pool: Pool) -> str:
     """Every row of every table of the database, as text; bytes both as they are and as hexadecimal digits."""
     async with everywhere(pool) as lent:
@@ -173,7 +158,6 @@ async def dump(pool: Pool) -> str:
     return "\n".join([*map(str, values), *(value.hex() for value in binary), *(str(value) for value in binary)])
 
 
-@pytest.mark.usefixtures("_logging_restored")
 @pytest.mark.parametrize("log_format", ["json", "human"])
 async def test_a_secret_is_in_no_log_no_answer_and_no_row(
     database_url: str,

@@ -249,7 +249,7 @@ async def _replace(connection: Connection, table: str, into: int, told: Told) ->
     await connection.execute(f"ALTER TABLE {table} SET SCHEMA {partitions}")
     await _make_empty(connection, form, f"{schema}.{table}", old, names)
     rows = await _copy(connection, form, f"{schema}.{table}", old, told)
-    await _make_indexes(connection, form, names, told)
+    await _make_indexes(connection, form, partitions, names, told)
     await _carry_on(connection, form)
     for name in names:  # closed to whoever names a partition: it is the table whose policies and rights count
         await connection.execute(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
@@ -298,15 +298,14 @@ async def _copy(connection: Connection, form: Form, table: str, old: str, told: 
     return copied
 
 
-async def _make_indexes(connection: Connection, form: Form, names: Sequence[str], told: Told) -> None:
+async def _make_indexes(connection: Connection, form: Form, schema: str, names: Sequence[str], told: Told) -> None:
     """Build each index on one partition after the other; the table's own then consists of them."""
     for index in form.indexes:
         for number, name in enumerate(names):
             await connection.execute(index.made(name, index.part(number)))
             told(f"{form.name}: {index.name}, {number + 1} of {len(names)}", index.size // len(names))
         await connection.execute(index.made(form.name, index.name))
-        _, partitions = await connection.fetchrow(_SCHEMA)  # type: ignore[misc]
-        of_partitions = [f"{partitions}.{quoted(index.part(number))}" for number in range(len(names))]
+        of_partitions = [f"{schema}.{quoted(index.part(number))}" for number in range(len(names))]
         for each in (quoted(index.name), *of_partitions):
             for setting in index.statistics:
                 await connection.execute(f"ALTER INDEX {each} {setting}")
