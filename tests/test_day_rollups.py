@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from callwright import rollups
-from callwright.db import Pool
+from callwright import recounts, rollups
+from callwright.db import Connection, Pool, Scope
 from callwright.db.reads import Reads
 from callwright.reports import insights
 from callwright.reports.asked import Asked
@@ -102,3 +102,35 @@ async def test_more_than_a_month_is_read_in_parts(pool: Pool, rows: Pool) -> Non
         trend, by_day = found.pop("trend"), expected.pop("trend")
         assert sum(each["calls"] for each in trend.values()) == sum(each["calls"] for each in by_day.values())
         assert found == expected
+
+
+ENDED = """
+    INSERT INTO recounts_due (partner_id, subtenant_no, at)
+    SELECT $1, $2, date_trunc('day', now()) - make_interval(days => day) FROM generate_series(1, $3::integer) AS day
+"""
+
+
+async def test_counting_ends_where_calls_end_all_the_time(
+    pool: Pool, rows: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await onboard(pool)
+    whose = await scope(pool)
+    life = Life(pool, whose, 1)
+    for _ in range(20):
+        await life.step()
+    taken = 0
+    real = recounts.take
+
+    async def take(connection: Connection, scope: Scope, but: Collection[date] = ()) -> recounts.Due:
+        nonlocal taken
+        taken += 1
+        due = await real(connection, scope, but)
+        await connection.execute(ENDED, scope.partner_id, scope.subtenant_no, 2 * recounts.DAYS_AT_A_TIME)
+        return due
+
+    monkeypatch.setattr(recounts, "take", take)
+    async with asyncio.timeout(60):
+        await keep(pool)
+    assert taken > 3, "each day once, a part of them at a time"
+    left = await rows.fetchval("SELECT count(DISTINCT at) FROM recounts_due WHERE partner_id = $1", whose.partner_id)
+    assert left == 2 * recounts.DAYS_AT_A_TIME, "what came meanwhile waits for the next time"

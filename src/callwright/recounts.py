@@ -1,5 +1,6 @@
 """What no longer is as it was counted: a log that whoever changes an ended call adds to, in the same transaction."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -69,7 +70,7 @@ async def note_every_day(connection: Connection, scope: Scope) -> None:
     )
 
 
-async def take(connection: Connection, scope: Scope) -> Due:
+async def take(connection: Connection, scope: Scope, but: Collection[date] = ()) -> Due:
     """Take some days off the log, the newest first, with all that is noted of them.
 
     What is taken has to be counted in a later statement of the same transaction: that one then sees every call whose
@@ -78,6 +79,7 @@ async def take(connection: Connection, scope: Scope) -> Due:
     Args:
         connection: With a transaction open, read committed.
         scope: Whose days.
+        but: Those that are left.
     """
     rows = await connection.fetch(
         """
@@ -89,12 +91,14 @@ async def take(connection: Connection, scope: Scope) -> Due:
         )
         DELETE FROM recounts_due d USING noted
         WHERE d.partner_id = $1 AND d.subtenant_no = $2 AND d.due_no = noted.due_no
-            AND noted.day IN (SELECT DISTINCT day FROM noted ORDER BY day DESC LIMIT $3)
+            AND noted.day IN (
+                SELECT DISTINCT day FROM noted WHERE day <> ALL ($4::date[]) ORDER BY day DESC LIMIT $3)
         RETURNING noted.day, d.customer_id, d.due_no
         """,
         scope.partner_id,
         scope.subtenant_no,
         DAYS_AT_A_TIME,
+        list(but),
     )
     days, customers = ({row[name] for row in rows} - {None} for name in ("day", "customer_id"))
     return Due(sorted(days), sorted(customers), max((row["due_no"] for row in rows), default=0))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import date
 from typing import get_args
 
 import structlog
@@ -200,20 +201,27 @@ async def keep_house(pool: Pool, stop: asyncio.Event) -> None:
     async with db.everywhere(pool) as connection:
         waiting = await recounts.subtenants(connection)
     for scope in waiting:
+        counted = set[date]()
         while not stop.is_set():
             began = time.monotonic()
             async with db.everywhere(pool) as connection:
-                more = await count_again(connection, scope)
+                more = await count_again(connection, scope, counted)
             if not more:
                 break
             await asyncio.sleep(time.monotonic() - began)
 
 
-async def count_again(connection: Connection, scope: Scope) -> bool:
+async def count_again(connection: Connection, scope: Scope, counted: set[date]) -> bool:
     """Take some of what is due of a subtenant and count it, in the caller's transaction.
 
+    Args:
+        connection: With the transaction open.
+        scope: Whose.
+        counted: Days that were counted already, and are left for the next time: where calls end all the time, it would
+            never end. Those that are counted now are added.
+
     Returns:
-        False where nothing was due, or another worker is at it.
+        False where no other day was due, or another worker is at it.
     """
     whose = scope.partner_id, scope.subtenant_no
     await _ready(connection, scope)
@@ -228,12 +236,14 @@ async def count_again(connection: Connection, scope: Scope) -> bool:
     if row is None:
         return False
     if row["counted_in"] != row["time_zone"]:
+        counted.clear()
         await _begin_anew(connection, scope, row["time_zone"], everybody=not row["counted_in"])
         return True
-    due = await recounts.take(connection, scope)
+    due = await recounts.take(connection, scope, counted)
     if not due.days:
         return False
     await _count(connection, scope, due)
+    counted.update(due.days)
     log.debug("counted again", subtenant_no=scope.subtenant_no, days=len(due.days), contacts=len(due.customers))
     return True
 

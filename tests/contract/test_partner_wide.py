@@ -126,7 +126,7 @@ async def test_nobody_waits_for_the_worker(door: Door) -> None:
     more = True
     while more:
         async with everywhere(door.pool) as lent:
-            more = await rollups.count_again(lent, scope)
+            more = await rollups.count_again(lent, scope, set())
         await check(four, there)
 
 

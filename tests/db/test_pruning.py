@@ -56,7 +56,7 @@ async def test_what_is_done_for_a_partner_touches_its_partitions_alone(
         ours = await scope(pool, tenant="tenant", subtenant="subtenant")
         await _a_life_and_all_that_is_asked_of_it(pool, ours, house.client)
         async with db.transaction(pool, ours) as connection:
-            await rollups.count_again(connection, ours)
+            await rollups.count_again(connection, ours, set())
     await pool.close()
     mine = await plain.fetchval(
         "SELECT n FROM generate_series(0, $1 - 1) AS n "
