@@ -155,10 +155,14 @@ async def test_the_file_and_all_its_folders_are_synced_before_put_returns(
     await store.put(KEY, chunks(b"x"))
     folders = [tmp_path / KEY, *(tmp_path / parent for parent in Path(KEY).parents)]
     assert synced == [str(folder) for folder in folders]
-    for key, new in ((f"{KEY}-other", 2), ("recordings/7/ac/x", len(folders)), ("recordings/7/ac/y", 2)):
+    for key, new in ((f"{KEY}-other", 2), ("recordings/7/ac/x", 3), ("recordings/7/ac/y", 2), ("recordings/8/a/x", 4)):
         synced.clear()
         await store.put(key, chunks(b"x"))
-        assert len(synced) == new, "what is above a folder is synced once, with the first file in it"
+        above = [tmp_path / key, *(tmp_path / parent for parent in Path(key).parents)]
+        assert synced == [str(each) for each in above[:new]], "up to the first folder that had something in it"
+    synced.clear()
+    await store.put("recordings/8/a/large", chunks(*[bytes(PIECE)] * 9))
+    assert synced == [str(tmp_path / "recordings/8/a/large"), str(tmp_path / "recordings/8/a")]
 
 
 async def test_what_is_not_there_is_said(store: Store, tmp_path: Path) -> None:

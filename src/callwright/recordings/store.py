@@ -128,23 +128,25 @@ class Store:
             Bytes written.
         """
         writer: AsyncWritableFile | None = None
-        size, piece = 0, bytearray()
+        size, held, pieces = 0, 0, list[bytes]()
         try:
             async for chunk in chunks:
-                piece += chunk
-                if len(piece) >= (AT_ONCE if writer is None else PIECE):
+                pieces.append(chunk)
+                held += len(chunk)
+                if held >= (AT_ONCE if writer is None else PIECE):
                     writer = writer or self._written(key, media_type)
-                    await _settled(writer.write(bytes(piece)))
-                    size += len(piece)
-                    piece.clear()
+                    await _settled(writer.write(b"".join(pieces)))
+                    size, held = size + held, 0
+                    pieces.clear()
             reached("download-whole")
-            size += len(piece)
+            size += held
             if writer is None:
-                told = self._told(media_type)
-                await _settled(obstore.put_async(self._objects, _checked(key), bytes(piece), attributes=told))
+                await self._put_whole(key, b"".join(pieces), media_type)
             else:
-                await _settled(writer.write(bytes(piece)))
+                await _settled(writer.write(b"".join(pieces)))
                 await _settled(writer.close())
+                if self._folder is not None:
+                    await asyncio.to_thread(self._sync, self._folder, key)
             reached("store-written")
         except BaseException as error:
             if writer is not None:
@@ -153,9 +155,21 @@ class Store:
             raise
         finally:
             del writer  # a writer that goes away unclosed removes what it had written; a traceback would keep it
-        if self._folder is not None:
-            await asyncio.to_thread(self._sync, self._folder, key)
         return size
+
+    async def _put_whole(self, key: str, body: bytes, media_type: Callable[[], str] | None) -> None:
+        """Keep what is small in one go: for a folder in one thread's, as each change of threads costs what it does."""
+        folder = self._folder
+        if folder is None:
+            told = self._told(media_type)
+            await _settled(obstore.put_async(self._objects, _checked(key), body, attributes=told))
+            return
+
+        def put() -> None:
+            obstore.put(self._objects, _checked(key), body)
+            self._sync(folder, key)
+
+        await _settled(asyncio.to_thread(put))
 
     def _written(self, key: str, media_type: Callable[[], str] | None) -> "AsyncWritableFile":
         return obstore.open_writer_async(
@@ -171,17 +185,15 @@ class Store:
     def _sync(self, folder: Path, key: str) -> None:
         """Make a file durable, and the folders down to it: obstore's own write is atomic, but only in memory.
 
-        A folder stays once it is there: what is above it is synced with the first file that this process puts into it.
+        A folder stays once it is there: above the first one that had something in it, nothing needs to be synced.
         """
         path = folder / key
-        above = () if path.parent in self._durable else path.relative_to(folder).parents[1:]
-        for each in (path, path.parent, *(folder / name for name in above)):
-            descriptor = os.open(each, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        self._durable.add(path.parent)
+        _sync(path)
+        for each in path.parents:
+            _sync(each)
+            if each in self._durable or each == folder:
+                break
+        self._durable.update(path.parents[: len(Path(key).parents)])
 
     async def get(self, key: str, target: Path) -> Path:
         """Have an object as a local file, which the caller does not change.
@@ -301,6 +313,14 @@ async def _settled(pending: Awaitable[T]) -> T:
         raise
     finally:
         del future, pending  # what it raises remembers this frame: each would keep the other alive
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove_unfinished(path: Path) -> None:
