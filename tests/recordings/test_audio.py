@@ -16,6 +16,7 @@ import pytest
 from callwright.errors import StepFailed
 from callwright.recordings import Decoded, audio
 from callwright.recordings.audio import DecodeLimits, decode
+from callwright.recordings.child import BEHIND
 from recordings.media import encode, loudest, read, tones, wav
 from recordings.processes import children, until
 
@@ -349,3 +350,10 @@ async def test_no_room_for_the_samples_is_an_outage_of_ours(tmp_path: Path) -> N
     with pytest.raises(StepFailed) as failed:
         await decoded(tmp_path, wav(tones(SECONDS, 8000, 440.0), 8000))
     assert (failed.value.code, failed.value.ours) == ("storage_unavailable", True)
+
+
+async def test_decoding_leaves_the_processors_to_what_others_wait_for(tmp_path: Path) -> None:
+    (tmp_path / "recording").write_bytes(wav(tones(1.0, 8000, 440.0), 8000))
+    await decode(tmp_path / "recording", scratch=tmp_path, of="1/1")
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert {os.getpriority(os.PRIO_PROCESS, each) for each in children()} == {min(19, ours + BEHIND)}

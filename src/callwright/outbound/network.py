@@ -184,7 +184,8 @@ class _Wire(asyncio.Protocol):
             taken = bytes(self.held)
             self.held.clear()
         else:
-            taken = bytes(self.held[:most])
+            with memoryview(self.held) as held:
+                taken = bytes(held[:most])
             del self.held[:most]
         if paused and len(self.held) <= HELD_BYTES and not self.lost:
             self.transport.resume_reading()

@@ -40,6 +40,10 @@ _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
+BEHIND: Final = 4
+"""How much nicer than the worker: to decode is much of the work, and the worker and the database have little to do for
+each call, for which the next ones wait. Engines are nicer still: without samples they have nothing to do."""
+
 MOST_RECORDINGS: Final = 100
 """What one process decodes."""
 
@@ -295,6 +299,7 @@ def serve(control: socket.socket) -> None:
     empty = tempfile.mkdtemp()
     os.chdir(empty)
     os.rmdir(empty)  # noqa: PTH106 - a folder that is gone is empty, and nothing can be put into it
+    os.nice(BEHIND)
     _warm()
     with selectors.DefaultSelector() as selector:
         children = _Children(selector)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from callwright.errors import StepFailed
 from callwright.recordings.store import AWAY
@@ -63,7 +64,15 @@ def call_folder(scratch: Path) -> Iterator[Path]:
     Raises:
         StepFailed: As `our_storage`, where there can be none.
     """
+    folder = scratch / f"call-{uuid4().hex}"
     with our_storage():
-        folder = tempfile.TemporaryDirectory(dir=scratch, prefix="call-", ignore_cleanup_errors=True)
-    with folder as name:
-        yield Path(name)
+        folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        try:  # what is left in it as a rule are files; to look for more takes longer than to remove them
+            for name in os.listdir(folder):  # noqa: PTH208 - as a Path, each would cost what its removal does
+                os.unlink(folder / name)  # noqa: PTH108
+            folder.rmdir()
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
