@@ -73,7 +73,7 @@ async def end(pool: Pool, whose: Scope, call_id: str, made: Analysis | None) -> 
         if made is None:
             assert await calls.fail(connection, call, "recording_not_audio", "Nothing in it.")
         else:
-            assert await calls.move(connection, call, "completed")
+            assert await calls.move(connection, call.partner_id, [(call, "completed")])
             await results.save_analysis(connection, whose.partner_id, call_id, made)
 
 

@@ -161,8 +161,8 @@ async def test_a_step_is_begun_once_per_state_and_counted(pool: Pool, ours: Scop
         assert first is not None
         assert second is not None
         assert (first.attempts, second.attempts) == (1, 2)
-        assert await calls.move(lent, first, "fetched")
-        assert not await calls.move(lent, second, "fetched")
+        assert await calls.move(lent, first.partner_id, [(first, "fetched")])
+        assert not await calls.move(lent, second.partner_id, [(second, "fetched")])
         assert not await calls.fail(lent, second, "internal_error", "x")
         assert await calls.begin_step(lent, ours.partner_id, "call-1", "received") is None
 
@@ -180,7 +180,7 @@ async def test_when_a_call_failed_is_kept_until_it_is_tried_again(pool: Pool, ou
         assert tuple(await lent.fetchrow(times, ours.partner_id) or ()) == (None, None)
         call = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
         assert call is not None
-        assert await calls.move(lent, call, "completed")
+        assert await calls.move(lent, call.partner_id, [(call, "completed")])
         ended_at, failed_at = tuple(await lent.fetchrow(times, ours.partner_id) or ())
         assert (ended_at is None, failed_at) == (False, None)
 
@@ -194,7 +194,7 @@ async def test_a_try_that_is_taken_back_does_not_count(pool: Pool, ours: Scope) 
         again = await calls.begin_step(lent, ours.partner_id, "call-1", "received")
         assert again is not None
         assert again.attempts == 1
-        assert await calls.move(lent, again, "fetched")
+        assert await calls.move(lent, again.partner_id, [(again, "fetched")])
         await calls.take_back_try(lent, first)
         after = await calls.begin_step(lent, ours.partner_id, "call-1", "fetched")
         assert after is not None

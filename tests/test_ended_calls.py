@@ -82,7 +82,7 @@ async def test_a_call_that_somebody_else_has_moved_leaves_no_row(pool: Pool, row
     async with db.transaction(pool, whose.partner_id) as connection:
         call = await calls.begin_step(connection, whose.partner_id, "one", "received")
         assert call is not None
-        await calls.move(connection, call, "fetched")
+        await calls.move(connection, call.partner_id, [(call, "fetched")])
         assert not await calls.fail(connection, call, "recording_not_audio", "Nothing in it.")
     assert await rows.fetch(ROWS) == []
 

@@ -9,13 +9,15 @@ from typing import Any
 
 import orjson
 import pytest
+from pgqueuer.models import Job
+from pgqueuer.queries import Queries
 
 from callwright import queue
 from callwright.bells import Bell
 from callwright.db import Pool, everywhere, open_pool
 from callwright.db.embedded import EmbeddedPostgres
 from callwright.db.migrate import migrate
-from callwright.lanes import Handler, Running, lane
+from callwright.lanes import Handler, PatientDriver, Running, lane
 from callwright.slots import Slots
 
 
@@ -276,27 +278,100 @@ async def test_what_follows_is_begun_without_a_look_at_the_clock(pool: Pool, mon
         stop.set()
 
 
-async def test_a_bell_rings_once_for_many_and_not_for_a_lane_without_a_place() -> None:
-    rung: list[int] = []
-    bell = Bell(2, wake=lambda: rung.append(bell.taken))
-    for _ in range(5):
-        bell.ring()
-    await until(lambda: rung == [0])
-    bell.job_begins()
-    bell.job_ends()  # another place was free all the time
-    await asyncio.sleep(0.1)
-    assert rung == [0]
-    bell.job_begins()
-    bell.job_begins()
-    bell.ring()
-    await asyncio.sleep(0.1)
-    assert rung == [0]
-    bell.job_ends()
-    await asyncio.sleep(0.1)
-    assert rung == [0], "the place is the job's until the queue has been told"
-    bell.told()
-    assert rung == [0], "it has been woken already, and has not looked yet"
-    bell.looks()
-    bell.told()
-    bell.told()
-    assert rung == [0, 1]
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many jobs each question to the queue gave, from now on."""
+    answers: list[int] = []
+    real = Queries.dequeue
+
+    async def dequeue(self: Queries, *args: Any, **named: Any) -> list[Job]:
+        jobs = await real(self, *args, **named)
+        answers.append(len(jobs))
+        return jobs
+
+    monkeypatch.setattr(Queries, "dequeue", dequeue)
+    return answers
+
+
+async def test_a_lane_without_a_place_asks_for_nothing(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callwright.lanes.POLL", timedelta(milliseconds=20))
+    answers, seen = asked(monkeypatch), Seen()
+    gate = seen.closed["a"] = seen.closed["b"] = asyncio.Event()
+    await enqueue(pool, "transcribe", "a", "b", "c")
+    async with working(pool, "transcribe", seen):
+        await until(lambda: len(seen.begun) == 2)
+        before = list(answers)
+        await asyncio.sleep(0.5)
+        assert answers == before
+        gate.set()
+        await until(lambda: "c" in seen.done)
+
+
+async def test_a_question_that_was_answered_in_full_is_not_asked_again(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callwright.lanes.POLL", timedelta(minutes=5))
+    answers, seen = asked(monkeypatch), Seen()
+    seen.closed["a"] = seen.closed["b"] = asyncio.Event()
+    await enqueue(pool, "transcribe", "a", "b")
+    async with working(pool, "transcribe", seen, tasks=16):  # eight at a time
+        await until(lambda: len(seen.begun) == 2)
+        await asyncio.sleep(0.2)
+        assert answers == [2], "there were fewer than it would have taken"
+        seen.closed["a"].set()
+        await until(lambda: len(seen.done) == 2)
+
+
+@pytest.mark.parametrize("tasks", [2, 4, 32])
+@pytest.mark.parametrize("slots", [Slots, lambda _: None], ids=["slots", "places"])
+async def test_every_place_that_comes_free_is_taken_without_a_look_at_the_clock(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, tasks: int, slots: Callable[[int], Slots | None]
+) -> None:
+    monkeypatch.setattr("callwright.lanes.POLL", timedelta(minutes=5))
+    done = 0
+
+    async def handler(partner_id: int, of: str) -> None:
+        nonlocal done
+        await asyncio.sleep(0.002 * (int(of) % 5))
+        done += 1
+
+    await enqueue(pool, "fetch", *map(str, range(200)), host="a")
+    async with working(pool, "fetch", handler, tasks=tasks, slots=slots(tasks)):
+        await until(lambda: done == 200)
+    assert await jobs(pool) == []
+
+
+async def test_jobs_that_were_taken_and_never_heard_of_use_up_no_places(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, lost = PatientDriver.fetch, list[int]()
+
+    async def fetch(self: PatientDriver, query: str, *args: object) -> list[dict[str, object]]:
+        rows = await real(self, query, *args)
+        if rows and "priority" in rows[0] and not lost:
+            lost.append(len(rows))
+            return await real(self, query, *args)  # as where the answer is lost, and the question is asked again
+        return rows
+
+    monkeypatch.setattr(PatientDriver, "fetch", fetch)
+    seen = Seen()
+    await enqueue(pool, "transcribe", *map(str, range(12)))
+    async with working(pool, "transcribe", seen, tasks=8):
+        await until(lambda: len(seen.done) == 12 - lost[0] if lost else False)
+    assert lost == [4]
+
+
+async def test_a_partner_leaves_others_their_places_in_a_lane_that_defers(pool: Pool) -> None:
+    behind, seen, stop = Bell(4), Seen(), asyncio.Event()
+    behind.picked.update(range(4))
+    bell = Bell(32, following=behind, defers=True)  # eight places: four at a host that nobody knows yet
+    for of in map(str, range(12)):
+        seen.closed[of] = asyncio.Event()
+    await enqueue(pool, "fetch", *map(str, range(12)), host="slow")
+    slots = Slots(32, now=bell.most)
+    task = asyncio.create_task(lane(pool, "fetch", seen, Running(stop, 0.1), bell, slots=slots))
+    await until(lambda: len(seen.begun) == 4)
+    await enqueue(pool, "fetch", "other", partner_id=2, host="b")
+    await until(lambda: "other" in seen.done)
+    assert len(seen.begun) == 5
+    stop.set()
+    await task

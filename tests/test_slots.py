@@ -253,3 +253,18 @@ def test_many_hosts_are_not_remembered_for_ever() -> None:
         slots.free(2, f"host-{n}", 15, hung=True)
     assert len(slots._lines) <= 10_002
     slots.free(1, "held", 1, hung=False)
+
+
+def test_where_there_are_fewer_places_now_a_partner_has_a_part_of_those() -> None:
+    now = 64
+    slots = Slots(64, now=lambda: now)
+    done(slots, 1, "a", 0.1)
+    assert taken(slots, 1, "a") == 32
+    for _ in range(32):
+        slots.free(1, "a", 0.1, hung=False)
+    now = 16
+    assert taken(slots, 1, "a") == 12, "it leaves a quarter, however quick"
+    assert taken(slots, 2, "b") == 8, "nobody knows yet how long that one takes"
+    for _ in range(12):
+        slots.free(1, "a", 100, hung=False)
+    assert taken(slots, 1, "a") == 4, "a quarter, where the host is slow"

@@ -8,7 +8,7 @@ import pytest
 
 from callwright.db import Connection, Pool
 from callwright.errors import Unavailable
-from callwright.together import MOST_AT_A_TIME, Together
+from callwright.together import ENOUGH, MOST_AT_A_TIME, Together
 from submissions import onboard
 
 
@@ -48,7 +48,7 @@ async def test_what_is_asked_for_meanwhile_is_done_in_one_transaction(pool: Pool
 async def test_a_fault_reaches_everybody_who_shared_in_it_and_nobody_else(pool: Pool, work: Work) -> None:
     partner_id = (await onboard(pool)).partner_id
     together = Together(pool, work)
-    work.faults = [Unavailable()]
+    work.faults = [Unavailable()] * 4  # once for all of them, then for each
     asked = [asyncio.create_task(together(partner_id, number)) for number in range(3)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(answer) for answer in answers] == [Unavailable] * 3
@@ -79,3 +79,61 @@ async def test_the_patient_wait_for_a_database_that_is_away(
     partner_id = (await onboard(pool)).partner_id
     work.faults = [Unavailable()]
     assert await Together(pool, work, patient=True)(partner_id, 4) == 8
+
+
+async def test_who_is_at_fault_takes_nobody_along(pool: Pool) -> None:
+    partner_id = (await onboard(pool)).partner_id
+
+    async def work(connection: Connection, _: int, items: Sequence[int]) -> list[int]:
+        return [await connection.fetchval("SELECT 10 / $1::integer", item) for item in items]
+
+    together = Together(pool, work)
+    answers = await asyncio.gather(*(together(partner_id, number) for number in (1, 0, 2)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [int, asyncpg.DivisionByZeroError, int]
+    assert (answers[0], answers[2]) == (10, 5)
+
+
+async def test_nobody_waits_for_more_than_enough(pool: Pool, work: Work) -> None:
+    partner_id = (await onboard(pool)).partner_id
+    together = Together(pool, work, linger=3600)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(together(partner_id, number) for number in range(ENOUGH)))
+    assert [len(items) for _, items in work.done] == [ENOUGH]
+    assert await Together(pool, work, linger=0.01)(partner_id, 4) == 8
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_what_may_be_forgotten_is_not_waited_for(pool: Pool, durable: bool) -> None:
+    async def work(connection: Connection, _: int, items: Sequence[int]) -> list[bool]:
+        switched = "SELECT source = 'session' AND setting = 'off' FROM pg_settings WHERE name = 'synchronous_commit'"
+        return [await connection.fetchval(switched)] * len(items)
+
+    partner_id = (await onboard(pool)).partner_id
+    for patient in (True, False):
+        assert await Together(pool, work, patient=patient, durable=durable)(partner_id, 1) is not durable
+
+
+@pytest.mark.parametrize("patient", [True, False])
+async def test_who_is_waited_for_holds_up_nobody(pool: Pool, patient: bool) -> None:
+    partner_id = (await onboard(pool)).partner_id
+    gate, held = asyncio.Event(), 0
+
+    async def work(_: Connection, __: int, items: Sequence[int]) -> list[int]:
+        nonlocal held
+        if 13 in items and not gate.is_set():
+            if len(items) > 1:
+                raise Unavailable  # as where a row is held for longer than a statement may take
+            held += 1
+            await gate.wait()
+        return list(items)
+
+    together = Together(pool, work, patient=patient)
+    held_up = asyncio.create_task(together(partner_id, 13))
+    async with asyncio.timeout(30):
+        beside = await asyncio.gather(together(partner_id, 1), together(partner_id, 2))
+        assert list(beside) == [1, 2]
+        assert await together(partner_id, 3) == 3, "nor who comes later"
+        assert held == 1
+        assert not held_up.done()
+        gate.set()
+        assert await held_up == 13

@@ -17,6 +17,7 @@ from callwright.together import again_after_deadlock
 from callwright.transcription.conversation import PartnerTurn
 
 State = Literal["received", "fetched", "transcribed", "completed", "failed"]
+To = Literal["fetched", "transcribed", "completed"]
 CallbackState = Literal["none", "pending", "delivered", "undelivered"]
 
 TRIES = 4
@@ -63,6 +64,7 @@ class Call:
     failure_message: str | None
     backfill: bool
     test: bool
+    agent_channel: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,29 +244,37 @@ async def erase(connection: Connection, partner_id: int, doomed: Sequence[Doomed
 async def begin_step(
     connection: Connection, partner_id: int, call_id: str, state: State, *, alone: bool = True
 ) -> Call | None:
-    """Count a try of a step and read the call; None where the call is past this step, and the job is done.
+    """Count a try of a step and read the call; None where the call is past this step, and the job is done."""
+    return (await begin_steps(connection, partner_id, [call_id], state, alone=alone)).get(call_id)
+
+
+async def begin_steps(
+    connection: Connection, partner_id: int, call_ids: Sequence[str], state: State, *, alone: bool = True
+) -> dict[str, Call]:
+    """Count a try of a step for each of a partner's calls and read them; left out are those that are past this step.
 
     The try is counted before the work begins, so that a call that kills its worker is set aside in the end.
 
     Args:
         connection: On which the statement is its own transaction.
-        partner_id: Whose call it is.
-        call_id: The partner's own id.
-        state: The state in which the step finds the call.
+        partner_id: Whose calls they are.
+        call_ids: Their own ids.
+        state: The state in which the step finds a call.
         alone: Whether to begin it even where the last `SUSPECT` tries died with their workers.
     """
-    row = await connection.fetchrow(
+    rows = await connection.fetch(
         """
         UPDATE calls SET attempts = least(attempts + 1, 1000), open_tries = least(open_tries + 1, 1000)
-        WHERE partner_id = $1 AND call_id = $2 AND state = $3 AND ($4 OR open_tries < $5)
-        RETURNING partner_id, call_id, subtenant_no, state, attempts, recording_url, callback_url, agent_id,
+        FROM partners p
+        WHERE calls.partner_id = $1 AND call_id = ANY($2::text[]) AND state = $3 AND ($4 OR open_tries < $5)
+            AND p.partner_id = calls.partner_id
+        RETURNING calls.partner_id, call_id, subtenant_no, state, attempts, recording_url, callback_url, agent_id,
             customer_id, start_time, end_time, metadata::text, partner_transcript, failure_message,
-            received_at - end_time > $6,
-            EXISTS (SELECT FROM partners p WHERE p.partner_id = calls.partner_id AND p.test_of IS NOT NULL)
+            received_at - end_time > $6, p.test_of IS NOT NULL, p.agent_channel
         """,
-        *(partner_id, call_id, state, alone, SUSPECT, queue.BACKFILL_AFTER),
+        *(partner_id, call_ids, state, alone, SUSPECT, queue.BACKFILL_AFTER),
     )
-    return None if row is None else Call(*row.values())
+    return {row["call_id"]: Call(*row.values()) for row in rows}
 
 
 async def end_try(connection: Connection, call: Call) -> bool:
@@ -307,24 +317,22 @@ async def count_outage(connection: Connection, call: Call) -> int | None:
     return met
 
 
-async def move(connection: Connection, call: Call, to: Literal["fetched", "transcribed", "completed"]) -> bool:
-    """Move a call on, in the transaction that saves what the step made; its tries start anew.
+async def move(connection: Connection, partner_id: int, moves: Sequence[tuple[Call, To]]) -> set[str]:
+    """Move a partner's calls on, in the transaction that saves what the steps made; their tries start anew.
 
     Returns:
-        False where somebody else has moved it meanwhile: the caller then saves nothing.
+        The ids of those that were moved. Somebody else has moved the others meanwhile: of them nothing is saved.
     """
-    moved = await connection.fetchval(
+    rows = await connection.fetch(
         """
-        UPDATE calls SET state = $4, attempts = 0, open_tries = 0, outages = 0, changed_at = now(),
-            ended_at = CASE WHEN $4 = 'completed' THEN now() END
-        WHERE partner_id = $1 AND call_id = $2 AND state = $3 RETURNING true
+        UPDATE calls SET state = moved.after, attempts = 0, open_tries = 0, outages = 0, changed_at = now(),
+            ended_at = CASE WHEN moved.after = 'completed' THEN now() END
+        FROM unnest($2::text[], $3::text[], $4::text[]) AS moved (call_id, before, after)
+        WHERE partner_id = $1 AND calls.call_id = moved.call_id AND state = moved.before RETURNING calls.call_id
         """,
-        call.partner_id,
-        call.call_id,
-        call.state,
-        to,
+        *(partner_id, [call.call_id for call, _ in moves], [call.state for call, _ in moves], [to for _, to in moves]),
     )
-    return moved is not None
+    return {row["call_id"] for row in rows}
 
 
 async def fail(connection: Connection, call: Call, code: FailureCode, message: str) -> bool:
@@ -361,9 +369,7 @@ async def retry(
             callback_state = CASE WHEN callback_url IS NULL THEN 'none' ELSE 'pending' END
         WHERE partner_id = $1 AND call_id = $2 AND state = 'failed' RETURNING recording_url
         """,
-        partner_id,
-        call_id,
-        to,
+        *(partner_id, call_id, to),
     )
     if url is not None:
         await ended_calls.forget(connection, partner_id, call_id)
@@ -390,7 +396,5 @@ async def set_callback_state(
         UPDATE calls SET callback_state = $3
         WHERE partner_id = $1 AND call_id = ANY($2) AND state IN ('completed', 'failed')
         """,
-        partner_id,
-        call_ids,
-        state,
+        *(partner_id, call_ids, state),
     )

@@ -14,7 +14,7 @@ from callwright.together import Together
 
 log = structlog.get_logger()
 
-LINGER_SECONDS = 0.02
+LINGER_SECONDS = 0.05
 """How long a callback waits for others to be begun with, and its answer to be recorded with: the transactions that they
 share are most of what they cost, and no two come at the same moment."""
 

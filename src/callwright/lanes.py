@@ -107,9 +107,13 @@ class NoPlace(RetryRequested):
 
 
 class LaneQueries(Queries):
-    """PgQueuer's statements, without a line in its log for each job that found no place; jobs that ended ring."""
+    """PgQueuer's statements, but none whose answer the lane knows, and no line in its log for what found no place."""
 
     driver: PatientDriver
+
+    def __init__(self, driver: PatientDriver) -> None:
+        super().__init__(driver)
+        self._had_all = False
 
     async def dequeue(
         self,
@@ -119,23 +123,49 @@ class LaneQueries(Queries):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[Job]:
-        """As Queries'."""
-        self.driver.bell.looks()
-        return await super().dequeue(
-            batch_size, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout
-        )
+        """As Queries', which PgQueuer calls until there is nothing; the lane has a limit.
+
+        Without a place, or where the last time gave less than it was asked for, there is nothing: the bell tells when
+        that changes.
+        """
+        bell = self.driver.bell
+        woken, had_all, self._had_all = bell.looks(), self._had_all, False
+        free = bell.most() - len(bell.picked)
+        if free <= 0 or (had_all and not woken):
+            return []
+        # PgQueuer's own limit is more than twice a batch: jobs that are taken and never heard of do not use it up.
+        asked = min(batch_size, free)
+        jobs = await super().dequeue(asked, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout)
+        bell.picked.update(job.id for job in jobs)
+        self._had_all = 0 < len(jobs) < asked
+        return jobs
+
+    async def eligible_queued_work(self, _entrypoints: list[QueueEntrypoint]) -> int:
+        """None that the lane could do now: it has just looked, or has no place."""
+        return 0
+
+    async def queued_work(self, _entrypoints: list[QueueEntrypoint]) -> int:
+        """Likewise."""
+        return 0
+
+    async def next_deferred_eta(self, _entrypoints: list[QueueEntrypoint]) -> timedelta | None:
+        """It is no matter: the lane looks twice a second."""
+        return None
 
     async def log_jobs(self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]) -> None:
         """As Queries'; until then the jobs have had their places, and more often than not there are others waiting."""
         await super().log_jobs(job_status)
+        self.driver.bell.picked.difference_update(job.id for job, *_ in job_status)
         self.driver.bell.told()
 
     async def retry_job(self, job: Job, delay: timedelta, traceback_record: TracebackRecord | None) -> None:
         """As Queries'; what found no place has not been tried."""
         if traceback_record is None or traceback_record.exception_type != NoPlace.__name__:
             await super().retry_job(job, delay, traceback_record)
-            return
-        await self.driver.execute(queue.SET_ASIDE, job.id, delay)
+        else:
+            await self.driver.execute(queue.SET_ASIDE, job.id, delay)
+        self.driver.bell.picked.discard(job.id)
+        self.driver.bell.told()
 
 
 async def lane(
@@ -161,12 +191,13 @@ async def lane(
     """
     stop = running.stop
     while not stop.is_set():
+        bell.picked.clear()
         manager = QueueManager(LaneQueries(PatientDriver(pool, stop, bell)))
         job = partial(_job, pool, running, handler, slots)
         manager.entrypoint(step, on_failure="hold")(partial(_rung, bell, job))
         beside = [asyncio.create_task(running.shut_down(manager))]
         if slots is not None:
-            beside.append(asyncio.create_task(_bring_back(pool, step, stop)))
+            beside.append(asyncio.create_task(_bring_back(pool, step, bell, stop)))
         try:
             await manager.run(
                 dequeue_timeout=POLL,
@@ -192,11 +223,12 @@ def _at_a_time(places: int) -> int:
     return max(1, min(places // 2, max(8, places // 4)))
 
 
-async def _bring_back(pool: Pool, step: queue.Step, stop: asyncio.Event) -> None:
+async def _bring_back(pool: Pool, step: queue.Step, bell: Bell, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             async with db.beside(pool) as connection:
-                await queue.bring_back(connection, step)
+                if await queue.bring_back(connection, step):
+                    bell.told()
         except Unavailable:
             pass  # the lane itself says so, and waits
         except asyncpg.PostgresError:
@@ -215,10 +247,11 @@ async def until(stop: asyncio.Event, waiting: Awaitable[None]) -> None:
 async def _rung(bell: Bell, run: Callable[[Job], Awaitable[None]], job: Job) -> None:
     """Run one job, and tell the lanes that may go on after it."""
     bell.job_begins()
+    began = time.monotonic()
     try:
         await run(job)
     finally:
-        bell.job_ends()
+        bell.job_ends(time.monotonic() - began)
     if bell.following is not None:
         bell.following.ring()
 

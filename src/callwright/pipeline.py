@@ -10,12 +10,11 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-import asyncpg
 import structlog
 
-from callwright import callbacks, calls, checkpoints, db, partners, queue, results, rubrics, summaries, traces, tries
+from callwright import callbacks, calls, checkpoints, db, queue, results, rubrics, summaries, traces, tries
 from callwright.analysis.engine import Analyser
 from callwright.analysis.rubric import Rubric
 from callwright.callbacks import RetryPolicy
@@ -24,9 +23,9 @@ from callwright.canned import canned
 from callwright.db import Connection, Pool, Scope
 from callwright.errors import NotFound, SetupError, StepFailed, Unavailable
 from callwright.judging import judge
+from callwright.keeping import Keeping, Made
 from callwright.kill_points import reached
 from callwright.outbound import Outbound
-from callwright.partners import Partner
 from callwright.recordings import Stored, key_of, listening
 from callwright.recordings.audio import DecodeLimits, decode
 from callwright.recordings.fetch import FetchLimits
@@ -34,11 +33,10 @@ from callwright.recordings.fetch import fetch as fetch_recording
 from callwright.recordings.scratch import call_folder, our_storage
 from callwright.recordings.store import Store
 from callwright.sealing import Sealer
-from callwright.together import saved
 from callwright.transcription import Transcript
 from callwright.transcription.conversation import from_partner
 from callwright.transcription.processes import Transcriber
-from callwright.tries import count_step
+from callwright.tries import Tries, count_step
 
 log = structlog.get_logger()
 
@@ -57,7 +55,8 @@ class Tools:
         queue_pool: The database for taking jobs, whose statements are always the same.
         step_wait: Seconds before a step is tried again the first time; each further wait is six times as long, or
             twice where an outage of ours is waited out.
-        alone: The one place of the calls that broke off twice.
+        tries: Where tries begin.
+        keeping: Where what was made is kept.
     """
 
     pool: Pool
@@ -72,18 +71,12 @@ class Tools:
     decode_limits: DecodeLimits
     callback_retries: RetryPolicy
     step_wait: float = 5.0
-    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    tries: Tries = field(init=False)
+    keeping: Keeping = field(init=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What a step's work leaves to be done in the transaction that moves the call, where to, and what follows."""
-
-    save: Callable[[Connection], Awaitable[None]]
-    leaves: Literal["fetched", "transcribed", "completed"]
-    next: queue.Step | None
-    otherwise: "Made | None" = None
-    """What of it is kept where the database refuses the whole."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tries", Tries(self.pool))
+        object.__setattr__(self, "keeping", Keeping(self.pool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +106,17 @@ async def fetch(tools: Tools, call: Call, _: None) -> Made:
     return Made(save, "fetched", "transcribe")
 
 
-async def _heard_by(connection: Connection, call: Call) -> tuple[Stored, Partner, Rubric]:
-    """The recording, and by whose settings it is put into words."""
+async def _heard_by(connection: Connection, call: Call) -> tuple[Stored, Rubric]:
+    """The recording, and the rubric, which says what languages are spoken."""
     return (
         await results.read_recording(connection, call.partner_id, call.call_id),
-        await partners.get_partner_by_id(connection, call.partner_id),
         await rubrics.current(connection, Scope(call.partner_id, call.subtenant_no)),
     )
 
 
-async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, Rubric]) -> Made:
+async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Rubric]) -> Made:
     """Decode the recording and put it into words, unless the partner has sent them; a quick engine judges them."""
-    stored, partner, rubric = heard_by
+    stored, rubric = heard_by
     with call_folder(tools.scratch) as scratch:
         with our_storage():
             source = await tools.store.get(stored.key, scratch / "source")
@@ -138,7 +130,7 @@ async def transcribe(tools: Tools, call: Call, heard_by: tuple[Stored, Partner, 
             with traces.part("words"):
                 transcript = await checkpoints.transcribe(
                     *(tools.pool, tools.transcriber, call, stored, decoded),
-                    agent_channel=partner.agent_channel,
+                    agent_channel=call.agent_channel,
                     languages=rubric.languages,
                 )
                 traces.tell("quality", transcript.quality)
@@ -235,7 +227,7 @@ async def walk(tools: Tools, name: queue.Step, partner_id: int, call_id: str) ->
     def read(connection: Connection, call: Call) -> Awaitable[Any]:
         return _step_of(name, call).read(connection, call)
 
-    async with tries.begun(tools.pool, tools.alone, name, STEPS[name].finds, read, partner_id, call_id) as begun:
+    async with tools.tries.begun(name, STEPS[name].finds, read, partner_id, call_id) as begun:
         if begun is not None:
             return await _take_on(tools, name, begun)
         if name == "fetch":
@@ -279,7 +271,7 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
         )
         return None
 
-    kept, made = await _kept(tools, name, call, made)
+    kept, made = await tools.keeping.keep(name, call, made)
     if not kept and not call.test:
         await listening.remove(tools.store, key_of(partner_id, call_id))  # what came too late belongs to no call
     if made.otherwise is not None:
@@ -287,38 +279,6 @@ async def _take_on(tools: Tools, name: queue.Step, begun: tries.Try[Any]) -> boo
     count_step(name, call, "done")
     log.info("step done", step=name, state=made.leaves, call_id=call_id, partner_id=partner_id)
     return None if call.test else False
-
-
-async def _kept(tools: Tools, name: queue.Step, call: Call, made: Made) -> tuple[bool, Made]:
-    """Save what was made, or what the database takes of it; gives whether a call has it, and what that was."""
-
-    async def move(connection: Connection) -> bool:
-        if not await calls.move(connection, call, made.leaves):
-            return not (name == "fetch" and await _ended_without_a_recording(connection, call))
-        reached(f"{name}-moved")
-        await made.save(connection)
-        reached(f"{name}-saved")
-        if made.next:
-            await queue.enqueue(connection, made.next, call.partner_id, call.call_id, backfill=call.backfill)
-            reached(f"{name}-enqueued")
-        return True
-
-    try:
-        with traces.part("save"):
-            # A recording that the database forgets as it crashes is fetched again, and what follows it forgotten too.
-            return await saved(tools.pool, call.partner_id, move, durable=made.leaves != "fetched"), made
-    except asyncpg.PostgresError:
-        if made.otherwise is None:
-            raise
-        log.exception("not saved as a whole", call_id=call.call_id, partner_id=call.partner_id)
-        return await _kept(tools, name, call, made.otherwise)
-
-
-async def _ended_without_a_recording(connection: Connection, call: Call) -> bool:
-    """Whether a call has failed, or is gone, before what was just stored could become its recording."""
-    if await calls.state_of(connection, call.partner_id, call.call_id) not in (None, "failed"):
-        return False
-    return await results.progress_of(connection, call.partner_id, call.call_id) == "received"
 
 
 async def _not_done(tools: Tools, name: queue.Step, call: Call, failure: StepFailed) -> None:

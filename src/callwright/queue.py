@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, get_args
 from weakref import WeakKeyDictionary
 
 import asyncpg
@@ -84,8 +84,9 @@ $6 is what `owe` has given, $7 the lane.
 
 _ENQUEUE = f"""
     INSERT INTO pgqueuer (priority, entrypoint, payload, execute_after, status)
-    SELECT -(place.start + $5::bigint * place.cost), $1::text, $3, now() + $4::interval, 'queued'
-    FROM ({_place("$1::text", "$2::bigint", "$6::text")}) AS place
+    SELECT -(place.start + ($5::bigint + job.ord - 1) * place.cost), $1::text, job.about, now() + $4::interval, 'queued'
+    FROM unnest($3::bytea[]) WITH ORDINALITY AS job (about, ord),
+        ({_place("$1::text", "$2::bigint", "$6::text")}) AS place
 """  # noqa: S608
 
 # The clocks first: a partner's line without a clock beside it would hide that the clock is lost.
@@ -280,14 +281,30 @@ async def enqueue(
         delay: Seconds before it may start.
         backfill: Whether it stands in the slow lane.
     """
-    payload = JobPayload(partner_id=partner_id, id=of)
-    if host:
-        payload["host"] = host
+    await _enqueue(connection, step, partner_id, [of], host=host, delay=delay, backfill=backfill)
+
+
+async def enqueue_all(
+    connection: Connection, step: Step, partner_id: int, ids: Sequence[str], *, backfill: bool = False
+) -> None:
+    """Enqueue a job of a step for each of a partner's calls, as `enqueue`."""
+    await _enqueue(connection, step, partner_id, ids, backfill=backfill)
+
+
+async def _enqueue(
+    connection: Connection,
+    step: Step,
+    partner_id: int,
+    ids: Sequence[str],
+    *,
+    host: str | None = None,
+    delay: float = 0.0,
+    backfill: bool = False,
+) -> None:
+    common: dict[str, Any] = {**({"host": host} if host else {}), **({"backfill": True} if backfill else {})}
+    about = [orjson.dumps({"partner_id": partner_id, "id": of, **common}) for of in ids]
     lane: Lane = "/backfill" if backfill else ""
-    if backfill:
-        payload["backfill"] = True
-    ahead = ledger().owe(step, partner_id, lane, 1)
-    about = orjson.dumps(payload)
+    ahead = ledger().owe(step, partner_id, lane, len(ids))
     await connection.execute(_ENQUEUE, step, partner_id, about, timedelta(seconds=delay), ahead, lane)
 
 
@@ -344,9 +361,13 @@ async def is_behind(connection: Connection, step: Step, seconds: float) -> bool:
     return behind
 
 
-async def bring_back(connection: Connection, step: Step) -> None:
-    """Put the jobs of a step that were set aside, by whichever worker, back where they were, if their time has come."""
-    await connection.execute(_BRING_BACK, step)
+async def bring_back(connection: Connection, step: Step) -> bool:
+    """Put the jobs of a step that were set aside, by whichever worker, back where they were, if their time has come.
+
+    Returns:
+        Whether there were any.
+    """
+    return await connection.execute(_BRING_BACK, step) != "UPDATE 0"
 
 
 async def hurry(connection: Connection, step: Step, partner_id: int, host: str) -> None:

@@ -69,23 +69,29 @@ def _room(places: int, backfill: bool) -> int:
 class Slots:
     """The places of one lane: half for one partner at a quick host, a quarter at another, three quarters over all.
 
+    Where there are fewer now, these are quarters of those; at a quick host half of all, or three quarters of those.
+
     A host has at most half of the places over all partners, unless it is known to be quick. Where that, or a number
     that was set, leaves it fewer than all, the partners with jobs there share them evenly: none uses up another's.
 
     Args:
         places: How many the lane has.
+        now: Of how many of them jobs may have any now; None where that are always all.
         at_a_host: How many a host has at most over all partners; None sets no other bound.
         clock: Seconds that never go back; for tests.
     """
 
     def __init__(
-        self, places: int, *, at_a_host: int | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        places: int,
+        *,
+        now: Callable[[], int] | None = None,
+        at_a_host: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._places = places
+        self._now = now or (lambda: places)
         self._over_all = at_a_host or places
-        self._at_a_host = max(1, places // 4)
-        self._at_a_quick_host = max(1, places // 2)
-        self._of_a_partner = max(1, places * 3 // 4)
         self._clock = clock
         self._lines: defaultdict[tuple[int, str | None], _Line] = defaultdict(_Line)
         self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
@@ -103,29 +109,31 @@ class Slots:
             before will have been done.
         """
         at_host, anywhere, shared = self._lines[partner_id, host], self._lines[partner_id, ANY_HOST], self._hosts[host]
-        most: float = self._most(at_host)
+        places = self._now()
+        most: float = self._most(at_host, places)
         seconds = at_host.seconds
-        over_all = self._most_over_all(shared.all)
+        over_all = self._most_over_all(shared.all, places)
+        of_a_partner = max(1, places * 3 // 4)
         shared.partners.add(partner_id)
-        if over_all < self._places:
+        if over_all < places:
             most = min(most, over_all / self._sharing(shared, partner_id, host))
             seconds = max(seconds, shared.all.seconds)
         if at_host.held >= _room(int(most), backfill) or shared.all.held >= _room(over_all, backfill):
             return self._wait(at_host, most, seconds, backfill)
-        if anywhere.held >= _room(self._of_a_partner, backfill):
-            return self._wait(anywhere, self._of_a_partner, anywhere.seconds, backfill)
+        if anywhere.held >= _room(of_a_partner, backfill):
+            return self._wait(anywhere, of_a_partner, anywhere.seconds, backfill)
         for line in (at_host, anywhere, shared.all):
             line.held += 1
         return None
 
-    def _most(self, at_host: _Line) -> int:
+    def _most(self, at_host: _Line, places: int) -> int:
         if at_host.hangs >= HANGS:
             return 1
         quick = not at_host.hangs and at_host.seconds < QUICK_SECONDS
-        return self._at_a_quick_host if quick else self._at_a_host
+        return max(1, min(self._places // 2, places * 3 // 4) if quick else places // 4)
 
-    def _most_over_all(self, line: _Line) -> int:
-        bound = self._places if line.seconds < QUICK_SECONDS else max(1, self._places // 2)
+    def _most_over_all(self, line: _Line, places: int) -> int:
+        bound = places if line.seconds < QUICK_SECONDS else max(1, places // 2)
         return min(bound, self._over_all)
 
     def _sharing(self, shared: _Host, partner_id: int, host: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import asyncpg
@@ -19,6 +20,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST_AT_A_TIME = 100
+ENOUGH = 16
+"""For so many, nobody lingers: what they share is then a small part of what each costs."""
 DEADLOCK_TRIES = 5
 SAVE_PAUSE, LONGEST_SAVE_PAUSE = 0.5, 15.0
 
@@ -73,7 +76,8 @@ class Together(Generic[Item, Result]):
         pool: The database.
         work: Does it for a partner, in a transaction that may be repeated; gives a result for each item, in order.
         patient: Whether a database that is away is waited for.
-        linger: Seconds that the first one waits for others.
+        linger: Seconds that the first one waits for others, unless there are enough.
+        durable: As `db.transaction`.
     """
 
     def __init__(
@@ -83,13 +87,17 @@ class Together(Generic[Item, Result]):
         *,
         patient: bool = False,
         linger: float = 0.0,
+        durable: bool = True,
     ) -> None:
         self._pool = pool
         self._work = work
         self._patient = patient
         self._linger = linger
+        self._durable = durable
         self._waiting: dict[int, list[tuple[Item, asyncio.Future[Result]]]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._enough: dict[int, asyncio.Event] = {}
+        self._apart: set[asyncio.Task[None]] = set()
 
     async def __call__(self, partner_id: int, item: Item) -> Result:
         """Have it done for one item; when this returns, it is committed.
@@ -100,35 +108,49 @@ class Together(Generic[Item, Result]):
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(partner_id, []).append((item, done))
         if partner_id not in self._tasks:
+            self._enough[partner_id] = asyncio.Event()
             self._tasks[partner_id] = asyncio.create_task(self._run(partner_id))
+        if len(self._waiting[partner_id]) >= ENOUGH:
+            self._enough[partner_id].set()
         return await done
 
     async def _run(self, partner_id: int) -> None:
-        await asyncio.sleep(self._linger)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._linger):
+                await self._enough[partner_id].wait()
         while waiting := self._waiting.pop(partner_id, []):
             now, later = waiting[:MOST_AT_A_TIME], waiting[MOST_AT_A_TIME:]
             if later:
                 self._waiting[partner_id] = later
-            try:
-                results = await self._transaction(partner_id, [item for item, _ in now])
-            except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
-                for _, done in now:
-                    if not done.done():
-                        done.set_exception(error)
-            else:
-                for (_, done), result in zip(now, results, strict=True):
-                    if not done.done():  # whoever wanted it may have been cancelled
-                        done.set_result(result)
-        del self._tasks[partner_id]
+            await self._do(partner_id, now)
+        del self._tasks[partner_id], self._enough[partner_id]
+
+    async def _do(self, partner_id: int, now: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+        try:
+            results = await self._transaction(partner_id, [item for item, _ in now])
+        except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+            if len(now) > 1 and isinstance(error, Exception):
+                for each in now:  # one of them is at fault, or waited for: nobody else is to suffer for it
+                    task = asyncio.create_task(self._do(partner_id, [each]))
+                    self._apart.add(task)
+                    task.add_done_callback(self._apart.discard)
+                return
+            for _, done in now:
+                if not done.done():
+                    done.set_exception(error)
+        else:
+            for (_, done), result in zip(now, results, strict=True):
+                if not done.done():  # whoever wanted it may have been cancelled
+                    done.set_result(result)
 
     async def _transaction(self, partner_id: int, items: Sequence[Item]) -> Sequence[Result]:
         async def work(connection: Connection) -> Sequence[Result]:
             return await self._work(connection, partner_id, items)
 
         async def transaction() -> Sequence[Result]:
-            if self._patient:
-                return await saved(self._pool, partner_id, work)
-            async with db.transaction(self._pool, partner_id) as connection:
+            if self._patient and len(items) == 1:
+                return await saved(self._pool, partner_id, work, durable=self._durable)
+            async with db.transaction(self._pool, partner_id, durable=self._durable) as connection:
                 return await work(connection)
 
         return await again_after_deadlock(transaction)

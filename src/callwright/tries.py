@@ -3,10 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from functools import partial
+from typing import Any, Generic, Literal, TypeVar
 
 import asyncpg
 
@@ -15,6 +16,7 @@ from callwright.calls import Call, State
 from callwright.db import Connection, Pool
 from callwright.errors import FailureCode, Unavailable
 from callwright.kill_points import reached
+from callwright.together import Together
 
 T = TypeVar("T")
 
@@ -57,60 +59,92 @@ def timed(step: queue.Step) -> AbstractContextManager[object]:
     return metrics.STEP_SECONDS.labels(step).time()
 
 
-@asynccontextmanager
-async def begun(
-    pool: Pool, alone: asyncio.Lock, step: queue.Step, finds: State, read: Read[T], partner_id: int, call_id: str
-) -> AsyncIterator[Try[T] | None]:
-    """Begin a try for the block's time; None where there is nothing to do, now or ever.
+class Tries:
+    """Where tries of steps begin, those of a partner's calls that come together in one transaction.
 
     A call that kills its worker takes those beside it along. All of them are begun again, and were they done side by
     side again, they would be set aside together. So those that broke off twice get one place between them.
 
     Args:
         pool: The database.
-        alone: That place, of this process.
-        step: What is done.
-        finds: The state in which the step finds the call.
-        read: What the step must know.
-        partner_id: Whose call it is.
-        call_id: The partner's own id.
-
-    Raises:
-        Unavailable: The database is away; the job must be given back.
     """
-    async with AsyncExitStack() as stack:
-        tried = await _begin(pool, partner_id, call_id, finds, read, alone=False)
-        if tried is None and alone.locked():  # it may be one that has to wait
-            await _put_off(pool, step, partner_id, call_id)
-        elif tried is None:
-            await stack.enter_async_context(alone)
-            tried = await _begin(pool, partner_id, call_id, finds, read, alone=True)
-        if tried is not None:
-            reached(f"{step}-begun")
-            stack.enter_context(traces.within(step, partner_id, call_id, tried.call.attempts))
-        began = time.perf_counter()
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._alone = asyncio.Lock()
+        self._beginnings: dict[State, Together[tuple[str, Read[Any]], Try[Any] | None]] = {}
+
+    @asynccontextmanager
+    async def begun(
+        self, step: queue.Step, finds: State, read: Read[T], partner_id: int, call_id: str
+    ) -> AsyncIterator[Try[T] | None]:
+        """Begin a try for the block's time; None where there is nothing to do, now or ever.
+
+        Args:
+            step: What is done.
+            finds: The state in which the step finds the call.
+            read: What the step must know.
+            partner_id: Whose call it is.
+            call_id: The partner's own id.
+
+        Raises:
+            Unavailable: The database is away; the job must be given back.
+        """
+        async with AsyncExitStack() as stack:
+            tried = await self._begin(partner_id, call_id, finds, read)
+            if tried is None and self._alone.locked():  # it may be one that has to wait
+                await _put_off(self._pool, step, partner_id, call_id)
+            elif tried is None:
+                await stack.enter_async_context(self._alone)
+                tried = await self._begin_alone(partner_id, call_id, finds, read)
+            if tried is not None:
+                reached(f"{step}-begun")
+                stack.enter_context(traces.within(step, partner_id, call_id, tried.call.attempts))
+            began = time.perf_counter()
+            try:
+                yield tried
+                if tried is not None and not tried.call.test:
+                    metrics.STEP_SECONDS.labels(step).observe(time.perf_counter() - began)
+            except Unavailable:  # nor is a database that is away of the call's making
+                if tried is not None:
+                    await db.wait_until_back(self._pool)
+                    await _take_back(self._pool, tried.call)
+                raise
+            except asyncio.CancelledError:  # told to stop, by nothing in the call: a poisoned one is known by its tries
+                if tried is not None:
+                    await _take_back(self._pool, tried.call)
+                raise
+
+    async def _begin(self, partner_id: int, call_id: str, finds: State, read: Read[T]) -> Try[T] | None:
+        # A try that the database forgets as it crashes is no try that broke a worker: those are what is counted.
+        beginning = self._beginnings.get(finds)
+        if beginning is None:
+            beginning = self._beginnings[finds] = Together(self._pool, partial(_begun, finds), durable=False)
+        begin = asyncio.ensure_future(beginning(partner_id, (call_id, read)))
         try:
-            yield tried
-            if tried is not None and not tried.call.test:
-                metrics.STEP_SECONDS.labels(step).observe(time.perf_counter() - began)
-        except Unavailable:  # nor is a database that is away of the call's making
-            if tried is not None:
-                await db.wait_until_back(pool)
-                await _take_back(pool, tried.call)
-            raise
-        except asyncio.CancelledError:  # told to stop, by nothing in the call: a poisoned one is known by its tries
-            if tried is not None:
-                await _take_back(pool, tried.call)
+            return await asyncio.shield(begin)
+        except asyncio.CancelledError:
+            with suppress(Unavailable):
+                if (tried := await begin) is not None:
+                    await _take_back(self._pool, tried.call)
             raise
 
+    async def _begin_alone(self, partner_id: int, call_id: str, finds: State, read: Read[T]) -> Try[T] | None:
+        async with db.transaction(self._pool, partner_id, durable=False) as connection:
+            call = await calls.begin_step(connection, partner_id, call_id, finds, alone=True)
+            return None if call is None else Try(call, await _known(connection, call, read))
 
-async def _begin(
-    pool: Pool, partner_id: int, call_id: str, finds: State, read: Read[T], *, alone: bool
-) -> Try[T] | None:
-    # A try that the database forgets as it crashes is no try that broke a worker: those are what is counted.
-    async with db.transaction(pool, partner_id, durable=False) as connection:
-        call = await calls.begin_step(connection, partner_id, call_id, finds, alone=alone)
-        return None if call is None else Try(call, await _known(connection, call, read))
+
+async def _begun(
+    finds: State, connection: Connection, partner_id: int, asked: Sequence[tuple[str, Read[Any]]]
+) -> list[Try[Any] | None]:
+    ids = [call_id for call_id, _ in asked]
+    begun = await calls.begin_steps(connection, partner_id, ids, finds, alone=False)
+    tries: list[Try[Any] | None] = []
+    for call_id, read in asked:
+        call = begun.pop(call_id, None)  # were there two jobs for it, the second begins a try of its own
+        tries.append(None if call is None else Try(call, await _known(connection, call, read)))
+    return tries
 
 
 async def _known(connection: Connection, call: Call, read: Read[T]) -> Callable[[], T]:

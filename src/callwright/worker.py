@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import tempfile
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -62,10 +63,18 @@ HOUSEKEEPING_SECONDS = 60.0
 ERASURE_SECONDS = 15.0
 """How long an erasure waits that whoever was asked for it could not carry out."""
 
-ROLLUP_SECONDS = 15.0
-"""How long a change waits to be counted again; until then it is read from the calls themselves."""
+ROLLUP_SECONDS, LONGEST_ROLLUP_SECONDS = 15.0, 300.0
+ROLLUP_REST = 20
+"""How long a change waits to be counted again; until then it is read from the calls themselves.
+
+A day is counted as a whole: where many calls end, to count today again takes the longer the later it is, and what it
+said is out of date at once. So the rest is so many times as long as the counting was.
+"""
 
 FETCH_TASKS = 64
+MORE_IF_QUICK = 10
+"""Calls that are decoded, or wait to be saved, while the engine has none to wait for."""
+
 DELIVER_TASKS = 128
 """Callbacks wait for others most of the time, and for each other, to be recorded together."""
 
@@ -92,9 +101,13 @@ class Width:
     at_a_host: int | None = None
 
     def places(self) -> dict[queue.Step, int]:
-        """Places of each lane."""
-        computing = 2 * self.transcribe + 6
-        return {"fetch": self.fetch, "transcribe": computing, "analyse": self.analyse, "deliver": self.deliver}
+        """Places of each lane; those of `transcribe` while its engine is quick."""
+        quick = self.transcribe_if_slow() + MORE_IF_QUICK
+        return {"fetch": self.fetch, "transcribe": quick, "analyse": self.analyse, "deliver": self.deliver}
+
+    def transcribe_if_slow(self) -> int:
+        """Places of `transcribe` with an engine that takes its time."""
+        return 2 * self.transcribe + 6
 
 
 def width_of(settings: Settings) -> Width:
@@ -294,13 +307,15 @@ async def work(
         for step, handler in reversed(handlers.items()):  # each rings for the one behind it
             if step not in steps:
                 continue
-            bell = bells[step] = Bell(places[step], following=bells.get(following.get(step)))
-            metrics.PLACES.labels(step).set(bell.places)
+            after = bells.get(following.get(step))
+            slow = width.transcribe_if_slow() if step == "transcribe" else None
+            bell = bells[step] = Bell(places[step], following=after, if_slow=slow, defers=step == "fetch")
+            metrics.PLACES.labels(step).set_function(bell.most)
             metrics.BUSY.labels(step).set_function(partial(getattr, bell, "taken"))
             if step in ("transcribe", "analyse"):
                 work = lane(tools.queue_pool, step, handler, running, bell, heartbeat=COMPUTE_HEARTBEAT)
             else:
-                slots = Slots(bell.places, at_a_host=width.at_a_host)
+                slots = Slots(bell.places, now=bell.most, at_a_host=width.at_a_host)
                 work = lane(tools.queue_pool, step, handler, running, bell, slots=slots)
             group.create_task(work)
         group.create_task(_keep_house(tools.pool, stop))
@@ -331,6 +346,7 @@ async def _keep_house(pool: Pool, stop: asyncio.Event) -> None:
 async def _keep_rollups(pool: Pool, stop: asyncio.Event) -> None:
     """Count again what has changed."""
     while not stop.is_set():
+        began = time.monotonic()
         try:
             await rollups.keep_house(pool, stop)
         except Unavailable:
@@ -338,7 +354,8 @@ async def _keep_rollups(pool: Pool, stop: asyncio.Event) -> None:
         except (asyncpg.PostgresError, TimeoutError):
             log.exception("rollups were not counted")
             metrics.HOUSEKEEPING.labels("rollups").inc()
-        await until(stop, asyncio.sleep(ROLLUP_SECONDS))
+        rest = ROLLUP_REST * (time.monotonic() - began)
+        await until(stop, asyncio.sleep(min(max(ROLLUP_SECONDS, rest), LONGEST_ROLLUP_SECONDS)))
 
 
 async def _keep_erasures(pool: Pool, store: Store, stop: asyncio.Event) -> None:

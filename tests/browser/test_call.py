@@ -287,13 +287,13 @@ async def test_a_call_under_way_opens_by_itself(places: Sites, screen: Screen) -
         async with db.transaction(screen.door.pool, scope.partner_id) as connection:
             call = await calls.begin_step(connection, scope.partner_id, "fresh", "received")
             assert call is not None
-            await calls.move(connection, call, "fetched")
+            await calls.move(connection, call.partner_id, [(call, "fetched")])
         await expect(page.get_by_role("status")).to_contain_text("being put into words", timeout=15_000)
         assert sum("/call-state/" in each for each in asked) == 1, "it asks when it is told, not now and then"
         async with db.transaction(screen.door.pool, scope.partner_id) as connection:
             call = await calls.begin_step(connection, scope.partner_id, "fresh", "fetched")
             assert call is not None
-            await calls.move(connection, call, "completed")
+            await calls.move(connection, call.partner_id, [(call, "completed")])
             await results.save_transcript(connection, scope.partner_id, "fresh", TALK)
             await results.save_analysis(connection, scope.partner_id, "fresh", MADE)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Newcomer", timeout=15_000)

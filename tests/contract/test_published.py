@@ -145,7 +145,7 @@ async def test_each_state_of_a_call_and_of_its_callback_can_be_read(door: Door) 
         async with everywhere(own.pool) as lent:
             call = await calls.begin_step(lent, number, "walks", before)  # type: ignore[arg-type]
             assert call is not None
-            assert await calls.move(lent, call, after)  # type: ignore[arg-type]
+            assert await calls.move(lent, call.partner_id, [(call, after)])  # type: ignore[list-item]
         assert await read("walks", "status") == after
     for state in ("delivered", "undelivered"):
         assert await read("walks", "callback_status") != state

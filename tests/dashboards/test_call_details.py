@@ -117,7 +117,7 @@ async def test_the_state_of_a_call_under_way_moves_until_there_is_something_to_s
     async with db.transaction(door.pool, scope.partner_id) as connection:
         call = await calls.begin_step(connection, scope.partner_id, "fresh", "received")
         assert call is not None
-        await calls.move(connection, call, "completed")
+        await calls.move(connection, call.partner_id, [(call, "completed")])
     ready = await screen.open("/call-state/fresh")
     assert ready.headers["hx-refresh"] == "true"
 
@@ -139,7 +139,7 @@ async def test_who_waits_for_a_call_is_told_each_state_that_it_comes_to(door: Do
             async with db.transaction(door.pool, scope.partner_id) as connection:
                 call = await calls.begin_step(connection, scope.partner_id, "fresh", (await one_state(connection)))
                 assert call is not None
-                await calls.move(connection, call, state)
+                await calls.move(connection, call.partner_id, [(call, state)])
             assert await anext(fresh) == f"event: change\ndata: {state}\n\n".encode()
         assert [part async for part in elsewhere] == [b":\n\n"], "no call of theirs, and the time is up"
     assert not silent.done()

@@ -15,6 +15,7 @@ from callwright import db, pipeline, queue, rollups
 from callwright.analysis.rules import RulesAnalyser
 from callwright.corrections import Given, correct
 from callwright.db import Pool, Scope
+from callwright.keeping import Made
 from callwright.recordings import key_of
 from journey_house import PATIENCE_SECONDS, RECORDINGS, House, working
 
@@ -287,7 +288,7 @@ async def test_a_call_that_is_erased_on_its_way(
         answer = await house.client.delete(f"{BASE}/calls/{ID_MARK}")
         assert answer.status_code == 200, answer.text
 
-    async def work(tools: pipeline.Tools, call: Any, known: Any) -> pipeline.Made:
+    async def work(tools: pipeline.Tools, call: Any, known: Any) -> Made:
         try:
             if before:
                 await erase()

@@ -40,4 +40,5 @@ def test_a_worker_is_as_wide_as_the_settings_say(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(f"CALLWRIGHT_{name}_CONCURRENCY", str(number))
     width = width_of(Settings())
     assert width == Width(transcribe=3, fetch=10, analyse=11, deliver=12, at_a_host=13)
-    assert width.places() == {"fetch": 10, "transcribe": 12, "analyse": 11, "deliver": 12}
+    assert width.places() == {"fetch": 10, "transcribe": 22, "analyse": 11, "deliver": 12}
+    assert width.transcribe_if_slow() == 12

@@ -70,11 +70,13 @@ async def test_the_end_of_a_test_call_is_durable(rehearsal: House, monkeypatch: 
     """The first step of a live call need not be, as it can be done again; a callback may be on its way at once."""
     asked: list[bool] = []
 
+    real = together.saved
+
     async def saved(*given: Any, durable: bool = True) -> Any:
         asked.append(durable)
-        return await together.saved(*given, durable=durable)
+        return await real(*given, durable=durable)
 
-    monkeypatch.setattr(pipeline, "saved", saved)
+    monkeypatch.setattr("callwright.together.saved", saved)
     await rehearsal.push(rehearsal.record("any", "https://x.example/1.mp3"))
     async with tools_of(rehearsal.settings) as tools:
         await pipeline.walk(tools, "fetch", rehearsal.partner.partner_id, "any")

@@ -10,6 +10,7 @@ import pytest
 from callwright import erasing, partners, pipeline, retention, rollups, twins, wiping
 from callwright.db import Pool, everywhere, transaction
 from callwright.errors import Forbidden
+from callwright.keeping import Made
 from callwright.partners import Partner
 from callwright.retention import Rule
 from callwright.worker import tools_of
@@ -104,7 +105,7 @@ async def worked_on(rehearsal: House, meanwhile: Callable[[], Awaitable[object]]
     """Push a test call, and do something between its work and the save."""
     step = pipeline.OF_A_TEST_CALL
 
-    async def work(tools: pipeline.Tools, call: Any, known: Any) -> pipeline.Made:
+    async def work(tools: pipeline.Tools, call: Any, known: Any) -> Made:
         made = await step.work(tools, call, known)
         await meanwhile()
         return made
