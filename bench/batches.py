@@ -1,5 +1,6 @@
 """Batches as a partner sends them: bodies prebuilt, with a mark in each id that is replaced in every request."""
 
+import datetime as dt
 import json
 import random
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ MARK = "U" * 16
 """As long as the numbers that replace it, so that no length changes."""
 LOWEST, HIGHEST = 10**15, 10**16 - 1
 AGENTS = 20
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 _WORDS = ("Quarterly Outreach", "Renewals North", "Inbound Website", "Partner Referral", "Trade Fair Leads")
 
@@ -28,19 +30,23 @@ class Places:
 
 
 def records(size: int, places: Places = Places()) -> list[dict[str, Any]]:
-    """Calls in the form of the contract, some 720 bytes each; ids fall all over the index, as random ones do."""
-    spread = random.Random(size)
-    return [_record(f"{spread.randrange(16**8):08x}-{MARK}", number, places) for number in range(size)]
+    """Calls in the form of the contract, some 720 bytes each; ids fall all over the index, as random ones do.
+
+    They ended within the last hours: older ones would be a backfill, which waits behind everything else.
+    """
+    spread, now = random.Random(size), dt.datetime.now(dt.UTC)
+    return [_record(f"{spread.randrange(16**8):08x}-{MARK}", number, now, places) for number in range(size)]
 
 
-def _record(call_id: str, number: int, places: Places) -> dict[str, Any]:
+def _record(call_id: str, number: int, now: dt.datetime, places: Places) -> dict[str, Any]:
     agent = number % AGENTS
+    ended = now - dt.timedelta(minutes=1 + number * 11 % 600)
     return {
         "call": {
             "id": call_id,
             "recording_url": places.recording.format(id=call_id),
-            "start_time": f"2026-11-{1 + number % 28:02}T10:{number % 60:02}:00Z",
-            "end_time": f"2026-11-{1 + number % 28:02}T10:{number % 60:02}:59Z",
+            "start_time": f"{ended - dt.timedelta(seconds=59):{TIME}}",
+            "end_time": f"{ended:{TIME}}",
             "contact_number": f"+1202555{number:04}",
         },
         "agent": {

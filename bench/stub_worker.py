@@ -17,7 +17,7 @@ from callwright.callbacks import RetryPolicy
 from callwright.logs import configure_logging
 from callwright.outbound import Outbound
 from callwright.pipeline import Tools
-from callwright.recordings.audio import DecodeLimits
+from callwright.recordings.audio import DecodeLimits, warm_up
 from callwright.recordings.fetch import FetchLimits
 from callwright.recordings.scratch import scratch_folder
 from callwright.recordings.store import Store
@@ -119,6 +119,7 @@ async def tools(settings: Settings) -> AsyncIterator[Tools]:
     """As `worker.tools_of` makes them, but for the two engines."""
     assert settings.database_url is not None
     assert settings.secret_key is not None
+    warm_up()
     pool, queue_pool = await open_pools(settings.database_url.get_secret_value(), "callwright worker")
     with scratch_folder(Path(tempfile.gettempdir())) as scratch:
         async with pool, queue_pool, Outbound(policy_of(settings)) as outbound:
