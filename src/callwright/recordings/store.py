@@ -135,15 +135,14 @@ class Store:
                 held += len(chunk)
                 if held >= (AT_ONCE if writer is None else PIECE):
                     writer = writer or self._written(key, media_type)
-                    await _settled(writer.write(b"".join(pieces)))
+                    await _settled(writer.write(_joined(pieces)))
                     size, held = size + held, 0
-                    pieces.clear()
             reached("download-whole")
             size += held
             if writer is None:
-                await self._put_whole(key, b"".join(pieces), media_type)
+                await self._put_whole(key, _joined(pieces), media_type)
             else:
-                await _settled(writer.write(b"".join(pieces)))
+                await _settled(writer.write(_joined(pieces)))
                 await _settled(writer.close())
                 if self._folder is not None:
                     await asyncio.to_thread(self._sync, self._folder, key)
@@ -313,6 +312,13 @@ async def _settled(pending: Awaitable[T]) -> T:
         raise
     finally:
         del future, pending  # what it raises remembers this frame: each would keep the other alive
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    """The pieces as one, which alone is kept: to be written takes longer than to come."""
+    whole = b"".join(pieces)
+    pieces.clear()
+    return whole
 
 
 def _sync(path: Path) -> None:
