@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 import asyncpg
@@ -115,9 +114,11 @@ class Together(Generic[Item, Result]):
         return await done
 
     async def _run(self, partner_id: int) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._linger):
-                await self._enough[partner_id].wait()
+        enough = self._enough[partner_id]
+        # A timeout would end each wait by a cancellation, which remembers its frames, and they it: that is garbage.
+        timer = asyncio.get_running_loop().call_later(self._linger, enough.set)
+        await enough.wait()
+        timer.cancel()
         while waiting := self._waiting.pop(partner_id, []):
             now, later = waiting[:MOST_AT_A_TIME], waiting[MOST_AT_A_TIME:]
             if later:
