@@ -268,3 +268,16 @@ def test_where_there_are_fewer_places_now_a_partner_has_a_part_of_those() -> Non
     for _ in range(12):
         slots.free(1, "a", 100, hung=False)
     assert taken(slots, 1, "a") == 4, "a quarter, where the host is slow"
+
+
+def test_who_finds_no_place_among_fewer_waits_no_longer_for_that() -> None:
+    waits = []
+    for now in (64, 16):
+        slots = Slots(64, now=lambda now=now: now, clock=lambda: 0.0)  # type: ignore[misc]
+        for _ in range(30):
+            done(slots, 1, "a", 16)
+        while slots.take(1, "a") is None:
+            pass
+        waits.append([slots.take(1, "a") or 0 for _ in range(100)][-1])
+    assert waits[0] == pytest.approx(80, rel=0.4)
+    assert waits[1] == pytest.approx(80, rel=0.4)

@@ -110,18 +110,20 @@ class Slots:
         """
         at_host, anywhere, shared = self._lines[partner_id, host], self._lines[partner_id, ANY_HOST], self._hosts[host]
         places = self._now()
-        most: float = self._most(at_host, places)
-        seconds = at_host.seconds
-        over_all = self._most_over_all(shared.all, places)
-        of_a_partner = max(1, places * 3 // 4)
         shared.partners.add(partner_id)
-        if over_all < places:
-            most = min(most, over_all / self._sharing(shared, partner_id, host))
-            seconds = max(seconds, shared.all.seconds)
-        if at_host.held >= _room(int(most), backfill) or shared.all.held >= _room(over_all, backfill):
-            return self._wait(at_host, most, seconds, backfill)
-        if anywhere.held >= _room(of_a_partner, backfill):
-            return self._wait(anywhere, of_a_partner, anywhere.seconds, backfill)
+        sharing = self._sharing(shared, partner_id, host)
+        over_all = self._most_over_all(shared.all, places)
+        most = self._most(at_host, places)
+        most = most if over_all >= places else min(most, int(over_all / sharing))
+        if at_host.held >= _room(most, backfill) or shared.all.held >= _room(over_all, backfill):
+            # There are fewer now for a moment; how long it takes until a place comes free is reckoned of all.
+            over_all, later = self._most_over_all(shared.all, self._places), float(self._most(at_host, self._places))
+            if over_all >= self._places:
+                return self._wait(at_host, later, at_host.seconds, backfill)
+            later = min(later, over_all / sharing)
+            return self._wait(at_host, later, max(at_host.seconds, shared.all.seconds), backfill)
+        if anywhere.held >= _room(max(1, places * 3 // 4), backfill):
+            return self._wait(anywhere, max(1, self._places * 3 // 4), anywhere.seconds, backfill)
         for line in (at_host, anywhere, shared.all):
             line.held += 1
         return None

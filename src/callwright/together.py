@@ -44,7 +44,14 @@ async def again_after_deadlock(transaction: Callable[[], Awaitable[T]]) -> T:
     raise AssertionError("the last try returns or raises")
 
 
-async def saved(pool: Pool, partner_id: int, save: Callable[[Connection], Awaitable[T]], *, durable: bool = True) -> T:
+async def saved(
+    pool: Pool,
+    partner_id: int,
+    save: Callable[[Connection], Awaitable[T]],
+    *,
+    durable: bool = True,
+    held_up: bool = True,
+) -> T:
     """Run a transaction that may be repeated, again and again where the database is away: the work is done once.
 
     Args:
@@ -52,17 +59,28 @@ async def saved(pool: Pool, partner_id: int, save: Callable[[Connection], Awaita
         partner_id: Whose rows.
         save: What is done in it.
         durable: As `db.transaction`.
+        held_up: Whether one that takes too long, as somebody holds a row of it, is repeated too.
+
+    Raises:
+        Unavailable: It took too long, and is not to be repeated then.
     """
     pause = SAVE_PAUSE
     while True:
         try:
             async with db.transaction(pool, partner_id, durable=durable) as connection:
                 return await save(connection)
-        except Unavailable:
+        except Unavailable as error:
+            if not held_up and _is_held_up(error):
+                raise
             log.warning("the database is away or full, a save waits", partner_id=partner_id, seconds=pause)
             await asyncio.sleep(pause)  # one that is full answers every question, and takes no row
             await db.wait_until_back(pool)
             pause = min(2 * pause, LONGEST_SAVE_PAUSE)
+
+
+def _is_held_up(error: BaseException) -> bool:
+    """Whether a transaction took too long, which need not be the whole database's doing."""
+    return isinstance(error, Unavailable) and isinstance(error.__cause__, TimeoutError | asyncpg.QueryCanceledError)
 
 
 class Together(Generic[Item, Result]):
@@ -130,8 +148,9 @@ class Together(Generic[Item, Result]):
         try:
             results = await self._transaction(partner_id, [item for item, _ in now])
         except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
-            if len(now) > 1 and isinstance(error, Exception):
-                for each in now:  # one of them is at fault, or waited for: nobody else is to suffer for it
+            away = isinstance(error, Unavailable) and not _is_held_up(error)
+            if len(now) > 1 and isinstance(error, Exception) and not away:
+                for each in now:  # one of them is at fault, or held up: nobody else is to suffer for it
                     task = asyncio.create_task(self._do(partner_id, [each]))
                     self._apart.add(task)
                     task.add_done_callback(self._apart.discard)
@@ -149,8 +168,8 @@ class Together(Generic[Item, Result]):
             return await self._work(connection, partner_id, items)
 
         async def transaction() -> Sequence[Result]:
-            if self._patient and len(items) == 1:
-                return await saved(self._pool, partner_id, work, durable=self._durable)
+            if self._patient:
+                return await saved(self._pool, partner_id, work, durable=self._durable, held_up=len(items) == 1)
             async with db.transaction(self._pool, partner_id, durable=self._durable) as connection:
                 return await work(connection)
 
