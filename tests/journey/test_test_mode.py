@@ -72,9 +72,9 @@ async def test_the_end_of_a_test_call_is_durable(rehearsal: House, monkeypatch: 
 
     real = together.saved
 
-    async def saved(*given: Any, durable: bool = True) -> Any:
+    async def saved(*given: Any, durable: bool = True, **others: Any) -> Any:
         asked.append(durable)
-        return await real(*given, durable=durable)
+        return await real(*given, durable=durable, **others)
 
     monkeypatch.setattr("callwright.together.saved", saved)
     await rehearsal.push(rehearsal.record("any", "https://x.example/1.mp3"))
