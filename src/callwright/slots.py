@@ -111,22 +111,24 @@ class Slots:
         at_host, anywhere, shared = self._lines[partner_id, host], self._lines[partner_id, ANY_HOST], self._hosts[host]
         places = self._now()
         shared.partners.add(partner_id)
-        sharing = self._sharing(shared, partner_id, host)
-        over_all = self._most_over_all(shared.all, places)
-        most = self._most(at_host, places)
-        most = most if over_all >= places else min(most, int(over_all / sharing))
-        if at_host.held >= _room(most, backfill) or shared.all.held >= _room(over_all, backfill):
+        most, over_all = self._bounds(at_host, shared, partner_id, host, places)
+        if at_host.held >= _room(int(most), backfill) or shared.all.held >= _room(over_all, backfill):
             # There are fewer now for a moment; how long it takes until a place comes free is reckoned of all.
-            over_all, later = self._most_over_all(shared.all, self._places), float(self._most(at_host, self._places))
-            if over_all >= self._places:
-                return self._wait(at_host, later, at_host.seconds, backfill)
-            later = min(later, over_all / sharing)
-            return self._wait(at_host, later, max(at_host.seconds, shared.all.seconds), backfill)
+            most, over_all = self._bounds(at_host, shared, partner_id, host, self._places)
+            slowest = shared.all.seconds if over_all < self._places else 0.0
+            return self._wait(at_host, most, max(at_host.seconds, slowest), backfill)
         if anywhere.held >= _room(max(1, places * 3 // 4), backfill):
             return self._wait(anywhere, max(1, self._places * 3 // 4), anywhere.seconds, backfill)
         for line in (at_host, anywhere, shared.all):
             line.held += 1
         return None
+
+    def _bounds(self, at_host: _Line, shared: _Host, partner_id: int, host: str, places: int) -> tuple[float, int]:
+        """Of so many places, what the partner may have at the host, and what all partners may have there."""
+        most, over_all = self._most(at_host, places), self._most_over_all(shared.all, places)
+        if over_all >= places:
+            return most, over_all
+        return min(most, over_all / self._sharing(shared, partner_id, host)), over_all
 
     def _most(self, at_host: _Line, places: int) -> int:
         if at_host.hangs >= HANGS:

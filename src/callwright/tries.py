@@ -131,15 +131,19 @@ class Tries:
 
     async def _begin_alone(self, partner_id: int, call_id: str, finds: State, read: Read[T]) -> Try[T] | None:
         async with db.transaction(self._pool, partner_id, durable=False) as connection:
-            call = await calls.begin_step(connection, partner_id, call_id, finds, alone=True)
-            return None if call is None else Try(call, await _known(connection, call, read))
+            return (await _begun(finds, connection, partner_id, [(call_id, read)], alone=True))[0]
 
 
 async def _begun(
-    finds: State, connection: Connection, partner_id: int, asked: Sequence[tuple[str, Read[Any]]]
+    finds: State,
+    connection: Connection,
+    partner_id: int,
+    asked: Sequence[tuple[str, Read[Any]]],
+    *,
+    alone: bool = False,
 ) -> list[Try[Any] | None]:
     ids = [call_id for call_id, _ in asked]
-    begun = await calls.begin_steps(connection, partner_id, ids, finds, alone=False)
+    begun = await calls.begin_steps(connection, partner_id, ids, finds, alone=alone)
     tries: list[Try[Any] | None] = []
     for call_id, read in asked:
         call = begun.pop(call_id, None)  # were there two jobs for it, the second begins a try of its own
