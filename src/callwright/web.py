@@ -164,7 +164,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the pool and listen."""
         await super().startup(sockets)
-        garbage.tune()
+        garbage.tune(50_000)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -121,7 +121,7 @@ def width_of(settings: Settings) -> Width:
     )
 
 
-POOL_CONNECTIONS = 20
+POOL_CONNECTIONS = 12
 QUEUE_CONNECTIONS = 8
 """To plan how jobs are found takes longer than to find them: these plan it once."""
 
@@ -288,7 +288,7 @@ async def work(
         steps: For which there is a lane.
         drain: Seconds that jobs may go on once told to stop.
     """
-    garbage.tune()
+    garbage.tune(10_000)
     garbage.give_back()
     running = Running(stop, drain)
     handlers: dict[queue.Step, Handler] = {

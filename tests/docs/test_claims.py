@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callwright import callbacks, calls, canned, checkpoints, lanes, web
+from callwright import callbacks, calls, canned, checkpoints, lanes, web, worker
 from callwright.analysis import Metrics, metrics
 from callwright.api import auth, body, faults, models, rules, wire
 from callwright.callbacks import RetryPolicy
@@ -26,6 +26,7 @@ from docs.answers import SOURCE
 from docs.pages import ROOT, code_spans, page, rows
 from submissions import onboard, scope, submission
 
+WORKERS = worker.POOL_CONNECTIONS + worker.QUEUE_CONNECTIONS
 SCOPED = (
     *("agents", "analyses", "batches", "callback_attempts", "callbacks", "calls", "customers", "dispositions"),
     *("contact_rollups", "day_calls", "day_rollups", "ended_calls", "recordings", "recounts_due", "rolled_subtenants"),
@@ -63,6 +64,9 @@ ERRORS, HOW_TO = "docs/reference/errors.md", "docs/how-to/"
         (HOW_TO + "receive-callbacks.md", f"tried again {COUNT[callbacks.TRIES - 1]} times"),
         (HOW_TO + "receive-callbacks.md", f"about {RETRY.first_wait:g} seconds, one minute and six minutes later"),
         (HOW_TO + "run-on-your-own-postgresql.md", f"at most {web.POOL_CONNECTIONS} connections"),
+        (HOW_TO + "use-pgbouncer.md", f"and each worker opens up to {WORKERS} connections"),
+        (HOW_TO + "run-several-workers.md", f"A worker has up to {WORKERS} connections"),
+        ("docs/scaling.md", f"a worker has up to {WORKERS}, as a process"),
         (HOW_TO + "keep-recordings-in-s3.md", f"Recordings above {BUFFER // 1024**2} MB are sent in parts"),
         (HOW_TO + "keep-recordings-in-s3.md", f"for {COUNT[LINK_SECONDS // 60]} minutes, to whoever has it"),
         ("docs/quickstart.md", f"answers within {RETRY.timeout:g} seconds"),
@@ -77,6 +81,7 @@ def test_figures_that_pages_put_into_words() -> None:
     assert RETRY.first_wait * RETRY.factor**2 == 360
     assert callbacks.LONGEST_WAIT_SECONDS == 3600
     assert lanes.POLL.total_seconds() == 0.5
+    assert web.POOL_CONNECTIONS == WORKERS
     assert auth.FRESH_SECONDS < 1
 
 

@@ -8,12 +8,20 @@ from typing import Any, Self, cast
 
 import httpcore
 
-HELD_BYTES = 256 * 1024
+HELD_BYTES = 64 * 1024
 """What is read ahead of whoever asks for it."""
+
+READ_BYTES = 64 * 1024
+"""What is read at a time."""
 
 
 class LoopNetwork(httpcore.AsyncNetworkBackend):
-    """Opens connections to addresses; names are not looked up here."""
+    """Opens connections to addresses, for one event loop; names are not looked up here."""
+
+    def __init__(self) -> None:
+        # All connections read into this, one after the other. Left to the event loop, each piece of a recording is an
+        # object of up to 256 kB: to come by its memory costs more than to copy it.
+        self._read = bytearray(READ_BYTES)
 
     async def connect_tcp(
         self,
@@ -33,8 +41,11 @@ class LoopNetwork(httpcore.AsyncNetworkBackend):
         assert socket_options is None, "never asked for"
         with _named(httpcore.ConnectTimeout, httpcore.ConnectError):
             async with asyncio.timeout(timeout):
-                _, wire = await asyncio.get_running_loop().create_connection(_Wire, host, port)
+                _, wire = await asyncio.get_running_loop().create_connection(self._wire, host, port)
         return LoopStream(wire)
+
+    def _wire(self) -> "_Wire":
+        return _Wire(self._read)
 
 
 class LoopStream(httpcore.AsyncNetworkStream):
@@ -69,7 +80,7 @@ class LoopStream(httpcore.AsyncNetworkStream):
         wire = self._wire
         if not buffer:
             return
-        if wire.lost:
+        if wire.transport is None:
             raise httpcore.WriteError(wire.broken or ConnectionResetError("The connection is closed"))
         wire.transport.write(buffer)
         if wire.full is not None:
@@ -79,7 +90,8 @@ class LoopStream(httpcore.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Close at once: whatever is worth sending has been answered."""
-        self._wire.transport.abort()
+        if self._wire.transport is not None:
+            self._wire.transport.abort()
         await asyncio.sleep(0)  # it is closed with the event loop's next turn
 
     async def start_tls(
@@ -97,6 +109,8 @@ class LoopStream(httpcore.AsyncNetworkStream):
         wire = self._wire
         if wire.held:
             raise httpcore.ConnectError(ssl.SSLError("Something came before TLS"))
+        if wire.transport is None:
+            raise httpcore.ConnectError(wire.broken or ConnectionResetError("The connection is closed"))
         with _named(httpcore.ConnectTimeout, httpcore.ConnectError):
             async with asyncio.timeout(timeout):
                 try:
@@ -112,58 +126,68 @@ class LoopStream(httpcore.AsyncNetworkStream):
         """What httpcore asks after; a connection without a request that has something to read is of no use."""
         if info == "is_readable":
             return bool(self._wire.held) or self._wire.ended
-        return self._wire.transport.get_extra_info(info)
+        return self._wire.transport and self._wire.transport.get_extra_info(info)
 
 
-class _Wire(asyncio.Protocol):
+class _Wire(asyncio.BufferedProtocol):
     """What the event loop tells of a connection.
+
+    Args:
+        read: Where to it reads, and others too.
 
     Attributes:
         held: What has come and was not asked for yet.
         ended: Whether nothing more will come.
-        lost: Whether nothing can be written any more.
+        transport: What writes; None once nothing can be written any more.
         broken: How it ended, where that was not by the other side's wish.
         full: Done once there is room to write again; None while there is.
     """
 
-    transport: asyncio.Transport
+    transport: asyncio.Transport | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, read: bytearray) -> None:
         self.held = bytearray()
-        self.ended = self.lost = False
+        self._read = memoryview(read)
+        self.ended = False
         self.broken: Exception | None = None
         self.full: asyncio.Future[None] | None = None
         self._waiting: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.BufferedProtocol."""
         self.transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
-        self.held += data
-        if len(self.held) > HELD_BYTES:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        """See asyncio.BufferedProtocol; nobody else reads before this one is told that it has."""
+        return self._read
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See asyncio.BufferedProtocol."""
+        self.held += self._read[:nbytes]
+        if len(self.held) > HELD_BYTES and self.transport is not None:
             self.transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
-        """See asyncio.Protocol; what is half closed is closed."""
+        """See asyncio.BufferedProtocol; what is half closed is closed."""
         self.ended = True
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio.Protocol."""
-        self.ended = self.lost = True
+        """See asyncio.BufferedProtocol."""
+        self.ended = True
         self.broken = exc
+        # It knows of this one: as long as each has the other, the 256 kB that TLS reads into wait to be collected.
+        self.transport = None
         self._wake()
         self.resume_writing()
 
     def pause_writing(self) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.BufferedProtocol."""
         self.full = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
-        """See asyncio.Protocol; a connection that is lost takes whatever it is given."""
+        """See asyncio.BufferedProtocol; a connection that is lost takes whatever it is given."""
         if self.full is not None:
             if not self.full.done():
                 self.full.set_result(None)
@@ -187,7 +211,7 @@ class _Wire(asyncio.Protocol):
             with memoryview(self.held) as held:
                 taken = bytes(held[:most])
             del self.held[:most]
-        if paused and len(self.held) <= HELD_BYTES and not self.lost:
+        if paused and len(self.held) <= HELD_BYTES and self.transport is not None:
             self.transport.resume_reading()
         return taken
 

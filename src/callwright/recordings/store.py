@@ -91,7 +91,7 @@ class Store:
         parts = urlsplit(url)
         self.origin: str | None = None
         self._folder: Path | None = None
-        self._durable: set[Path] = set()
+        self._durable: set[str] = set()
         if parts.scheme in ("", "file"):
             self._folder = Path(unquote(parts.path) if parts.scheme else url).absolute()
         elif parts.scheme not in ("s3", "gs", "az"):
@@ -128,21 +128,20 @@ class Store:
             Bytes written.
         """
         writer: AsyncWritableFile | None = None
-        size, held, pieces = 0, 0, list[bytes]()
+        size, held = 0, bytearray()
         try:
             async for chunk in chunks:
-                pieces.append(chunk)
-                held += len(chunk)
-                if held >= (AT_ONCE if writer is None else PIECE):
+                held += chunk
+                if len(held) >= (AT_ONCE if writer is None else PIECE):
                     writer = writer or self._written(key, media_type)
-                    await _settled(writer.write(_joined(pieces)))
-                    size, held = size + held, 0
+                    await _settled(writer.write(held))
+                    size, held = size + len(held), bytearray()
             reached("download-whole")
-            size += held
+            size += len(held)
             if writer is None:
-                await self._put_whole(key, _joined(pieces), media_type)
+                await self._put_whole(key, held, media_type)
             else:
-                await _settled(writer.write(_joined(pieces)))
+                await _settled(writer.write(held))
                 await _settled(writer.close())
                 if self._folder is not None:
                     await asyncio.to_thread(self._sync, self._folder, key)
@@ -156,7 +155,7 @@ class Store:
             del writer  # a writer that goes away unclosed removes what it had written; a traceback would keep it
         return size
 
-    async def _put_whole(self, key: str, body: bytes, media_type: Callable[[], str] | None) -> None:
+    async def _put_whole(self, key: str, body: bytearray, media_type: Callable[[], str] | None) -> None:
         """Keep what is small in one go: for a folder in one thread's, as each change of threads costs what it does."""
         folder = self._folder
         if folder is None:
@@ -186,13 +185,14 @@ class Store:
 
         A folder stays once it is there: above the first one that had something in it, nothing needs to be synced.
         """
-        path = folder / key
+        path, new = folder / key, list[str]()
         _sync(path)
         for each in path.parents:
             _sync(each)
-            if each in self._durable or each == folder:
+            if each == folder or str(each) in self._durable:
                 break
-        self._durable.update(path.parents[: len(Path(key).parents)])
+            new.append(str(each))
+        self._durable.update(new)
 
     async def get(self, key: str, target: Path) -> Path:
         """Have an object as a local file, which the caller does not change.
@@ -312,13 +312,6 @@ async def _settled(pending: Awaitable[T]) -> T:
         raise
     finally:
         del future, pending  # what it raises remembers this frame: each would keep the other alive
-
-
-def _joined(pieces: list[bytes]) -> bytes:
-    """The pieces as one, which alone is kept: to be written takes longer than to come."""
-    whole = b"".join(pieces)
-    pieces.clear()
-    return whole
 
 
 def _sync(path: Path) -> None:
