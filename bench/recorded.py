@@ -79,6 +79,8 @@ def _expression(value: object, variables: dict[str, str]) -> str:
     text = "{" + ",".join(value) + "}" if isinstance(value, list) else value
     if not isinstance(text, str):
         raise BenchFailed(f"An argument of the ingest statement is of a new kind: {type(value).__name__}")
+    if not text:
+        return "''"  # pgbench knows no empty variable
     name = f"text{len(variables)}"
     variables[name] = text
     cast_to = "::text[]" if isinstance(value, list) else ""

@@ -78,7 +78,8 @@ def main() -> None:
     found, whole = run(names, scale)
     figures = [figure for of_one in found.values() for figure in of_one]
     sys.stdout.write(f"{words}\n\n{table(figures)}\n\n")
-    for line in regressions(figures):
+    worse = [f"A quick run is too short to be held against {RESULTS.name}."] if scale.quick else regressions(figures)
+    for line in worse:
         sys.stdout.write(f"{line}\n")
     if arguments.write:
         RESULTS.write_text(page(found, words), "utf-8")

@@ -37,11 +37,11 @@ QUICK = Scale(
     seconds=1,
     paced_seconds=5,
     piped=200,
-    callbacks=1_000,
-    few=500,
-    many=2_000,
+    callbacks=500,
+    few=250,
+    many=1_000,
     decoded=1,
-    stored=(10_000, 200_000),
+    stored=(5_000, 50_000),
     recordings=1,
 )
 FULL = Scale(

@@ -10,6 +10,7 @@ from bench.batches import MARK, fresh, patched, records, request
 from bench.figures import Figure
 from bench.house import Account
 from bench.recorded import accepting, rows_of, script
+from bench.scale import FULL, QUICK, Scale
 
 from callwright.api.models import BATCH_CALL
 from callwright.api.v1_ingest import submission
@@ -81,3 +82,19 @@ async def test_pgbench_says_what_the_api_says() -> None:
     assert not re.search(r"\$\d", text)
     assert set(re.findall(r":(text\d+)", text)) == set(variables)
     assert rows_of(said) in variables.values()
+    assert all(variables.values()), "pgbench refuses one without a text"
+
+
+@pytest.mark.parametrize("scale", [QUICK, FULL])
+def test_only_a_full_run_is_held_against_the_page(
+    scale: Scale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in (figures, run):
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "RESULTS.md")
+    figures.RESULTS.write_text(figures.table([RATE]))
+    monkeypatch.setattr(run, "run", lambda *_: ({"ingest": [worse(RATE, 0.1)]}, True))
+    monkeypatch.setattr(run, "about", lambda *_: "Today.")
+    monkeypatch.setattr("sys.argv", ["bench", *(["--quick"] if scale.quick else [])])
+    with pytest.raises(SystemExit, match="0"):
+        run.main()
+    assert ("WORSE" in capsys.readouterr().out) is not scale.quick
