@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -24,9 +22,11 @@ class _Ear:
         self.said: Said = []
         self._fresh = [{"call_id": call_id} for call_id in call_ids]
 
-    @asynccontextmanager
-    async def acquire(self, **_: object) -> AsyncIterator["_Ear"]:
-        yield self
+    async def acquire(self, **_: object) -> "_Ear":
+        return self
+
+    async def release(self, _: "_Ear") -> None:
+        pass
 
     async def execute(self, statement: str, *arguments: object) -> str:
         self.said.append((statement, arguments))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
+from callwright import db
 from callwright.db import Connection, Pool
 from callwright.errors import Unavailable
 from callwright.together import ENOUGH, MOST_AT_A_TIME, Together
@@ -137,3 +138,24 @@ async def test_who_is_waited_for_holds_up_nobody(pool: Pool, patient: bool) -> N
         assert not held_up.done()
         gate.set()
         assert await held_up == 13
+
+
+async def test_where_no_connection_is_free_a_group_waits_as_one(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    partner_id = (await onboard(pool)).partner_id
+    groups: list[list[int]] = []
+
+    async def work(_: Connection, __: int, items: Sequence[int]) -> list[int]:
+        groups.append(list(items))
+        return list(items)
+
+    monkeypatch.setattr(db, "ACQUIRE_SECONDS", 0.05)
+    together = Together(pool, work, patient=True)
+    taken = [await pool.acquire() for _ in range(pool.get_max_size())]
+    asked = asyncio.gather(*(together(partner_id, number) for number in range(3)))
+    await asyncio.sleep(0.3)
+    monkeypatch.undo()
+    for connection in taken:
+        await pool.release(connection)
+    async with asyncio.timeout(30):
+        assert await asked == [0, 1, 2]
+    assert groups == [[0, 1, 2]], "each alone would have wanted a connection of its own"

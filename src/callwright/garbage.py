@@ -6,8 +6,8 @@ import gc
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 _LARGE_BYTES = 160 * 1024
-"""More than a connection holds, as to take that from the system each time costs a call two milliseconds; less than most
-recordings, and than the 256 kB that TLS reads into, of which a connection touches a few pages."""
+"""More than a connection holds of plain HTTP, as to take each piece from the system costs a call two milliseconds; less
+than most recordings, and than the 256 kB that TLS reads into, of which a connection touches a few pages."""
 
 _LEFT_BYTES = 256 * 1024
 """What may lie free at the heap's end: too little for TLS's, which would hold the heap up for as long as it is open."""
@@ -16,7 +16,7 @@ _LEFT_BYTES = 256 * 1024
 def tune(young: int) -> None:
     """Keep what was loaded at the start out of every later collection, and collect less often.
 
-    Measured: a fifth more requests to the API; the worker has the same kind of load.
+    Measured with 50,000: a fifth more requests to the API.
 
     Args:
         young: So many more objects must have been made than went before those are looked through. What waits for that

@@ -122,6 +122,8 @@ def width_of(settings: Settings) -> Width:
 
 
 POOL_CONNECTIONS = 12
+"""What is saved together needs few, and each comes to know some forty statements by heart, here and in PostgreSQL."""
+
 QUEUE_CONNECTIONS = 8
 """To plan how jobs are found takes longer than to find them: these plan it once."""
 
@@ -288,7 +290,7 @@ async def work(
         steps: For which there is a lane.
         drain: Seconds that jobs may go on once told to stop.
     """
-    garbage.tune(10_000)
+    garbage.tune(10_000)  # a traceback that a step leaves behind holds what it worked on
     garbage.give_back()
     running = Running(stop, drain)
     handlers: dict[queue.Step, Handler] = {

@@ -64,6 +64,7 @@ ERRORS, HOW_TO = "docs/reference/errors.md", "docs/how-to/"
         (HOW_TO + "receive-callbacks.md", f"tried again {COUNT[callbacks.TRIES - 1]} times"),
         (HOW_TO + "receive-callbacks.md", f"about {RETRY.first_wait:g} seconds, one minute and six minutes later"),
         (HOW_TO + "run-on-your-own-postgresql.md", f"at most {web.POOL_CONNECTIONS} connections"),
+        (HOW_TO + "run-on-your-own-postgresql.md", f"a worker {WORKERS}"),
         (HOW_TO + "use-pgbouncer.md", f"and each worker opens up to {WORKERS} connections"),
         (HOW_TO + "run-several-workers.md", f"A worker has up to {WORKERS} connections"),
         ("docs/scaling.md", f"a worker has up to {WORKERS}, as a process"),

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import socket
 import ssl
+import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +16,7 @@ import pytest
 import uvloop
 
 from authority import authority
-from callwright.outbound.network import HELD_BYTES, READ_BYTES, LoopNetwork, LoopStream
+from callwright.outbound.network import HELD_BYTES, READ_BYTES, TLS_BYTES, LoopNetwork, LoopStream
 
 Served = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -49,8 +51,9 @@ async def test_what_nobody_asks_for_is_not_held_and_arrives_whole() -> None:
         writer.close()
 
     async with connected(serve) as stream:
-        while len(stream._wire.held) <= HELD_BYTES:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while len(stream._wire.held) <= HELD_BYTES:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert len(stream._wire.held) <= HELD_BYTES + READ_BYTES
         received = bytearray()
@@ -130,7 +133,10 @@ async def test_who_is_not_there_refuses() -> None:
         await LoopNetwork().connect_tcp("127.0.0.1", 9, 5)
 
 
-@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+
+
+@LOOPS
 def test_in_tls_all_arrives_and_a_closed_connection_is_not_left_to_be_collected(
     tmp_path: Path, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
@@ -167,3 +173,39 @@ def test_in_tls_all_arrives_and_a_closed_connection_is_not_left_to_be_collected(
             assert runner.run(exchange())
     finally:
         gc.enable()
+
+
+@LOOPS
+@pytest.mark.parametrize("pause", [0.0, 0.003])
+@pytest.mark.parametrize("size", [200_000, 1_000_000])
+def test_what_was_sent_before_the_other_side_closed_in_tls_arrives_whole(
+    tmp_path: Path, loop: Callable[[], asyncio.AbstractEventLoop], size: int, pause: float
+) -> None:
+    ca_file, context = authority(tmp_path, "hook.example")
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        taken, _ = listener.accept()
+        with context.wrap_socket(taken, server_side=True) as connection:
+            connection.recv(1)
+            connection.sendall(bytes(size))
+
+    async def exchange() -> tuple[int, int]:
+        stream = await LoopNetwork().connect_tcp("127.0.0.1", listener.getsockname()[1], 5)
+        stream = await stream.start_tls(ssl.create_default_context(cafile=ca_file), "hook.example", 5)
+        await stream.write(b"x", 5)
+        received, held = 0, 0
+        while chunk := await stream.read(65_536, 5):
+            received += len(chunk)
+            held = max(held, len(cast("LoopStream", stream)._wire.held))
+            await asyncio.sleep(pause)
+        await stream.aclose()
+        return received, held
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with listener, asyncio.Runner(loop_factory=loop) as runner:
+        received, held = runner.run(exchange())
+    thread.join()
+    assert received == size
+    assert held <= HELD_BYTES + TLS_BYTES

@@ -30,6 +30,11 @@ ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
 """No statement of ours takes longer on a healthy database."""
 
+
+class NoConnectionFree(OSError):
+    """Nobody has been asked anything yet: others have every connection, or none could be opened in time."""
+
+
 AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -136,9 +141,15 @@ async def beside(pool: Pool) -> AsyncIterator[Connection]:
     """
     asked = time.perf_counter()
     try:
-        async with pool.acquire(timeout=ACQUIRE_SECONDS) as lent:
-            metrics.DATABASE_WAIT.observe(time.perf_counter() - asked)
+        try:
+            lent = await pool.acquire(timeout=ACQUIRE_SECONDS)
+        except TimeoutError as error:
+            raise NoConnectionFree from error
+        metrics.DATABASE_WAIT.observe(time.perf_counter() - asked)
+        try:
             yield lent
+        finally:
+            await pool.release(lent)
     except AWAY as error:
         metrics.DATABASE_AWAY.inc()
         raise Unavailable from error

@@ -9,10 +9,16 @@ from typing import Any, Self, cast
 import httpcore
 
 HELD_BYTES = 64 * 1024
-"""What is read ahead of whoever asks for it."""
+"""When no more is read ahead of whoever asks for it."""
 
 READ_BYTES = 64 * 1024
-"""What is read at a time."""
+"""What is read at a time; in TLS up to `TLS_BYTES`."""
+
+TLS_BYTES = 384 * 1024
+"""More than the 256 kB that event loops read for TLS at a time, and what it may hold of a record.
+
+What it cannot hand over at once it hands over later, or never, where the other side has closed by then.
+"""
 
 
 class LoopNetwork(httpcore.AsyncNetworkBackend):
@@ -21,7 +27,7 @@ class LoopNetwork(httpcore.AsyncNetworkBackend):
     def __init__(self) -> None:
         # All connections read into this, one after the other. Left to the event loop, each piece of a recording is an
         # object of up to 256 kB: to come by its memory costs more than to copy it.
-        self._read = bytearray(READ_BYTES)
+        self._read = bytearray(TLS_BYTES)
 
     async def connect_tcp(
         self,
@@ -133,7 +139,7 @@ class _Wire(asyncio.BufferedProtocol):
     """What the event loop tells of a connection.
 
     Args:
-        read: Where to it reads, and others too.
+        read: Where it reads to, as all others do.
 
     Attributes:
         held: What has come and was not asked for yet.
@@ -148,6 +154,7 @@ class _Wire(asyncio.BufferedProtocol):
     def __init__(self, read: bytearray) -> None:
         self.held = bytearray()
         self._read = memoryview(read)
+        self._below: asyncio.Transport | None = None
         self.ended = False
         self.broken: Exception | None = None
         self.full: asyncio.Future[None] | None = None
@@ -155,17 +162,18 @@ class _Wire(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.BufferedProtocol."""
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = self._below = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
         """See asyncio.BufferedProtocol; nobody else reads before this one is told that it has."""
-        return self._read
+        return self._read[:READ_BYTES] if self.transport is self._below else self._read
 
     def buffer_updated(self, nbytes: int) -> None:
         """See asyncio.BufferedProtocol."""
         self.held += self._read[:nbytes]
-        if len(self.held) > HELD_BYTES and self.transport is not None:
-            self.transport.pause_reading()
+        if len(self.held) > HELD_BYTES and self._below is not None:
+            # Not TLS's reading: were it paused as the other side closes, what it holds would never be handed over.
+            self._below.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
@@ -178,7 +186,7 @@ class _Wire(asyncio.BufferedProtocol):
         self.ended = True
         self.broken = exc
         # It knows of this one: as long as each has the other, the 256 kB that TLS reads into wait to be collected.
-        self.transport = None
+        self.transport = self._below = None
         self._wake()
         self.resume_writing()
 
@@ -211,8 +219,8 @@ class _Wire(asyncio.BufferedProtocol):
             with memoryview(self.held) as held:
                 taken = bytes(held[:most])
             del self.held[:most]
-        if paused and len(self.held) <= HELD_BYTES and self.transport is not None:
-            self.transport.resume_reading()
+        if paused and len(self.held) <= HELD_BYTES and self._below is not None:
+            self._below.resume_reading()
         return taken
 
     def _wake(self) -> None:
