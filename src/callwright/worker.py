@@ -290,7 +290,7 @@ async def work(
         steps: For which there is a lane.
         drain: Seconds that jobs may go on once told to stop.
     """
-    garbage.tune(10_000)  # a traceback that a step leaves behind holds what it worked on
+    garbage.tune(10_000)
     garbage.give_back()
     running = Running(stop, drain)
     handlers: dict[queue.Step, Handler] = {

@@ -47,11 +47,8 @@ class LoopNetwork(httpcore.AsyncNetworkBackend):
         assert socket_options is None, "never asked for"
         with _named(httpcore.ConnectTimeout, httpcore.ConnectError):
             async with asyncio.timeout(timeout):
-                _, wire = await asyncio.get_running_loop().create_connection(self._wire, host, port)
+                _, wire = await asyncio.get_running_loop().create_connection(lambda: _Wire(self._read), host, port)
         return LoopStream(wire)
-
-    def _wire(self) -> "_Wire":
-        return _Wire(self._read)
 
 
 class LoopStream(httpcore.AsyncNetworkStream):
